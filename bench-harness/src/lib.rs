@@ -1,0 +1,1 @@
+//! Memory broker, telemetry and load for `gateway`.

@@ -1,0 +1,3 @@
+//! The `bench-harness` command.
+
+fn main() {}

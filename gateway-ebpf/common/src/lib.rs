@@ -1,0 +1,2 @@
+//! Map keys, values and limits shared by the kernel programs and their loader.
+#![no_std]

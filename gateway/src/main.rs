@@ -1,0 +1,3 @@
+//! The `gateway` command: arguments, and one module per subcommand.
+
+fn main() {}

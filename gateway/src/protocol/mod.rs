@@ -1,0 +1,3 @@
+//! Protocols: bytes to structure and back, without I/O.
+
+pub mod kafka;

@@ -1,0 +1,3 @@
+//! `cargo xtask`: set-up, demo, tests and builds.
+
+fn main() {}
