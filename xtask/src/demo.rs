@@ -1,0 +1,33 @@
+//! `cargo xtask demo`: the product at work, from a clone and cargo alone.
+
+use crate::command::{cargo, command, release_directory, root, run};
+use crate::setup;
+use anyhow::Result;
+
+/// Options of `cargo xtask demo`.
+#[derive(clap::Args)]
+pub(crate) struct Demo {
+    /// Send a fixed number of records, check every one of them and stop.
+    #[arg(long)]
+    once: bool,
+    /// Produce to this Kafka instead of the embedded broker.
+    #[arg(long, value_name = "HOST:PORT")]
+    upstream: Option<String>,
+}
+
+impl Demo {
+    /// Builds the release programs and hands over to `bench-harness demo`.
+    pub(crate) fn run(self) -> Result<()> {
+        setup::packages(setup::BUILD)?;
+        run(&mut cargo(&["build", "--release", "--package", "gateway", "--package", "bench-harness"]))?;
+        let programs = release_directory();
+        let mut demo = command(&programs.join("bench-harness").to_string_lossy(), &["demo"]);
+        demo.arg("--gateway").arg(programs.join("gateway"));
+        demo.arg("--policy").arg(root().join("policies/default.toml"));
+        demo.args(self.once.then_some("--once"));
+        if let Some(upstream) = &self.upstream {
+            demo.args(["--upstream", upstream]);
+        }
+        run(&mut demo)
+    }
+}
