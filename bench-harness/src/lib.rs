@@ -1,1 +1,3 @@
 //! Memory broker, telemetry and load for `gateway`.
+
+pub mod kafka;
