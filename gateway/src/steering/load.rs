@@ -1,0 +1,124 @@
+//! What a worker tells the program about its connections.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use gateway_ebpf_common::{Held, WorkerLoad};
+
+use super::mapping::Mapping;
+
+/// Least time between two calls of [`LoadHandle::settle`], seconds: longer than a client's slow handshake, whose
+/// SYN-ACK is sent again after 1, 3 and 7 seconds (tcp(7), `tcp_synack_retries`).
+pub const SETTLE_INTERVAL_SECONDS: u64 = 10;
+
+/// The load of one worker: open connections, and those that the program picked and nobody accepted yet.
+///
+/// One handle per worker, owned by its thread; a call is one store to shared memory, no system call, no lock.
+/// Dropping it takes the worker out of the choice.
+#[derive(Debug)]
+pub struct LoadHandle {
+    loads: Arc<Mapping>,
+    worker: u32,
+    held: Held,
+    /// Low half of the picks at the last `settle`.
+    picked_before: u32,
+}
+
+impl LoadHandle {
+    /// The handle of `worker`, whose load is zero and which takes no connections yet.
+    pub(super) fn new(loads: Arc<Mapping>, worker: u32) -> Self {
+        Self { loads, worker, held: Held::default(), picked_before: 0 }
+    }
+
+    /// Lets the program choose this worker, or, when `draining`, no longer.
+    ///
+    /// A SYN that is being steered at this moment may still arrive: close the listeners afterwards.
+    pub fn draining(&self, draining: bool) {
+        let bit = 1 << self.worker;
+        match draining {
+            true => self.loads.steered.fetch_and(!bit, Relaxed),
+            false => self.loads.steered.fetch_or(bit, Relaxed),
+        };
+    }
+
+    /// A connection was accepted: it is open, and its pick is no longer pending.
+    pub fn accepted(&mut self) {
+        self.held.open += 1;
+        if self.held.pending(self.picked()) > 0 {
+            self.held.settled = self.held.settled.wrapping_add(1);
+        }
+        self.publish();
+    }
+
+    /// An accepted connection was closed.
+    ///
+    /// # Panics
+    ///
+    /// When more connections are closed than were accepted.
+    pub fn closed(&mut self) {
+        self.held.open =
+            self.held.open.checked_sub(1).expect("a connection is closed once, after its accept");
+        self.publish();
+    }
+
+    /// Gives up picks that were pending at the last call and still are: SYNs whose handshake never completed
+    /// (a scan, a flood, a client that went away) must not weigh on the worker for ever.
+    ///
+    /// To be called about every [`SETTLE_INTERVAL_SECONDS`].
+    pub fn settle(&mut self) {
+        let overdue = Held { open: 0, settled: self.held.settled }.pending(u64::from(self.picked_before));
+        self.held.settled = self.held.settled.wrapping_add(overdue);
+        self.picked_before = self.picked() as u32;
+        self.publish();
+    }
+
+    fn picked(&self) -> u64 {
+        self.shared().picked.load(Relaxed)
+    }
+
+    fn publish(&self) {
+        self.shared().held.store(self.held.pack(), Relaxed);
+    }
+
+    fn shared(&self) -> &WorkerLoad {
+        &self.loads.workers[self.worker as usize]
+    }
+}
+
+impl Drop for LoadHandle {
+    fn drop(&mut self) {
+        self.draining(true);
+    }
+}
+
+/// The program's counters, for metrics.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    loads: Arc<Mapping>,
+    workers: u32,
+}
+
+impl Counters {
+    pub(super) fn new(loads: Arc<Mapping>, workers: u32) -> Self {
+        Self { loads, workers }
+    }
+
+    /// Connections that the program handed to each worker since the start, by worker.
+    pub fn picks(&self) -> impl Iterator<Item = u64> {
+        self.each().map(|worker| worker.picked.load(Relaxed))
+    }
+
+    /// Open and pending connections of each worker, by worker.
+    pub fn loads(&self) -> impl Iterator<Item = u32> {
+        self.each().map(|worker| Held::unpack(worker.held.load(Relaxed)).load(worker.picked.load(Relaxed)))
+    }
+
+    /// Connections that the program left to the kernel's hash, because no worker had a listener for them.
+    pub fn fallbacks(&self) -> u64 {
+        self.loads.fallbacks.load(Relaxed)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &WorkerLoad> {
+        self.loads.workers.iter().take(self.workers as usize)
+    }
+}
