@@ -1,5 +1,6 @@
 //! The vocabulary that `protocol`, `classify`, `policy` and `mask` share: where a record's bytes lie
-//! (`Field`), what was found in them (`Finding`) and what they become (`Patch`).
+//! (`Field`), what was found in them (`Finding`), how sensitive that is (`Level`) and what the bytes become
+//! (`Patch`).
 //!
 //! All offsets are half-open byte offsets into one *text*: the uncompressed records of one batch, or
 //! one chunk of lines. A text is at most 4 GiB, so offsets are `u32`.
@@ -13,6 +14,35 @@ pub enum Part {
     Value,
     /// The value of one header.
     Header,
+}
+
+/// How sensitive a record is; ordered, so that the highest of several rules is their maximum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// May be seen by anyone.
+    #[default]
+    Public,
+    /// Stays within the organisation.
+    Internal,
+    /// Needs a reason to be seen.
+    Confidential,
+    /// Governed by law or contract: cards, health, credentials.
+    Regulated,
+}
+
+impl Level {
+    /// Every level with its name, lowest first.
+    pub const NAMES: [(&'static str, Level); 4] = [
+        ("public", Level::Public),
+        ("internal", Level::Internal),
+        ("confidential", Level::Confidential),
+        ("regulated", Level::Regulated),
+    ];
+
+    /// The name as policies, labels and metrics write it.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES[self as usize].0
+    }
 }
 
 /// One inspectable piece of one record.
@@ -193,6 +223,13 @@ mod tests {
         assert_eq!(masked_value, b"long");
         assert_eq!(patches.growth_of(2), -1);
         assert!(!patches.keeps_lengths());
+    }
+
+    #[test]
+    fn a_level_is_named_by_its_own_entry() {
+        for (name, level) in Level::NAMES {
+            assert_eq!(level.as_str(), name);
+        }
     }
 
     #[test]
