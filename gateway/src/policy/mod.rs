@@ -1,1 +1,168 @@
-//! To be written.
+//! What may happen to a record: rules that turn findings into a level, a verdict and edits.
+//!
+//! ```text
+//! policy file ─ compile ─▶ Policy (immutable, one generation, shared by all workers)
+//!                            │ rules_for(scope)           once per listener, topic and principal
+//!                            ▼
+//! text, fields ─ inspect(rule set) ─▶ scan ─▶ decide ─▶ mask ─▶ Scratch: decisions, findings, patches
+//! ```
+//!
+//! * All rules that match a record count for its level (the highest) and its verdict (the strongest).
+//! * Per finding, the first matching rule in file order that has a `mask` masks.
+//! * A rule in mode `shadow` is reported and has no effect.
+
+mod compile;
+mod decide;
+mod glob;
+mod model;
+mod overlap;
+mod pointer;
+mod scope;
+mod test_table;
+
+pub use decide::{Decision, Found, RecordDecision, Scratch};
+pub use model::{Labelling, Labels, Mode, OnBlock, RuleIndex, Verdict};
+pub use scope::{PRINCIPAL_ANONYMOUS, RuleSet, Scope};
+pub use test_table::{TestFailure, TestTable};
+
+use std::path::Path;
+
+use crate::classify::{DetectorSpec, Engine, ScanError};
+use crate::diagnostic::Diagnostic;
+use crate::mask::{Keys, Masking};
+use crate::payload::{DetectorIndex, Field, Level};
+use model::Rule;
+
+/// A compiled policy: immutable, `Send + Sync`, shared by `Arc`; a reload makes a new one with the next
+/// generation, and a request is judged by one generation only.
+#[derive(Debug)]
+pub struct Policy {
+    generation: u64,
+    default_level: Level,
+    labels: Labels,
+    rules: Vec<Rule>,
+    engine: Engine,
+    detector_count: usize,
+    masking: Masking,
+    tests: Vec<TestTable>,
+}
+
+impl Policy {
+    /// Compiles the text of a policy file. Only detectors that some rule names are compiled.
+    ///
+    /// `file` is used in messages only; `keys` are those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in the file, each with its line and column and what is allowed instead.
+    pub fn compile(file: &Path, source: &str, keys: &Keys, generation: u64) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(file, source, keys, generation)
+    }
+
+    /// The number of the reload that made this policy.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The level of a record that no rule matches.
+    pub fn default_level(&self) -> Level {
+        self.default_level
+    }
+
+    /// Whether and under which header names records are labelled.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// True when a record of this level gets the label headers.
+    pub fn label_due(&self, level: Level) -> bool {
+        match self.labels.labelling {
+            Labelling::All => true,
+            Labelling::Sensitive => level > self.default_level,
+            Labelling::Off => false,
+        }
+    }
+
+    /// Appends the value of the rules header, `cards,secrets`: the ids of those `rules` that are enforced.
+    pub fn write_label_rules(&self, rules: &[RuleIndex], out: &mut Vec<u8>) {
+        let enforced = rules.iter().map(|&rule| self.rule(rule)).filter(|rule| rule.mode == Mode::Enforce);
+        for (position, rule) in enforced.enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(rule.id.as_bytes());
+        }
+    }
+
+    /// The id of a rule.
+    ///
+    /// # Panics
+    ///
+    /// When `rule` comes from another policy.
+    pub fn rule_id(&self, rule: RuleIndex) -> &str {
+        &self.rule(rule).id
+    }
+
+    /// Whether a rule is enforced or only reported.
+    ///
+    /// # Panics
+    ///
+    /// When `rule` comes from another policy.
+    pub fn rule_mode(&self, rule: RuleIndex) -> Mode {
+        self.rule(rule).mode
+    }
+
+    /// The declaration of a detector that made a finding.
+    ///
+    /// # Panics
+    ///
+    /// When `detector` comes from another policy.
+    pub fn detector(&self, detector: DetectorIndex) -> &DetectorSpec {
+        self.engine.detector(detector)
+    }
+
+    /// The detectors of this policy, in the order of `DetectorIndex`.
+    pub fn detectors(&self) -> impl Iterator<Item = (DetectorIndex, &DetectorSpec)> {
+        (0..self.detector_count).filter_map(|index| {
+            let index = DetectorIndex(u16::try_from(index).ok()?);
+            Some((index, self.engine.detector(index)))
+        })
+    }
+
+    /// The `[[test]]` tables of the file.
+    pub fn tests(&self) -> &[TestTable] {
+        &self.tests
+    }
+
+    /// Memory for `inspect`, one per worker; it belongs to this policy and goes with it.
+    pub fn scratch(&self) -> Scratch {
+        Scratch::new(self.engine.scratch())
+    }
+
+    /// The rules that apply to a scope, merged; the caller keeps it for as long as policy and scope last.
+    pub fn rules_for(&self, scope: &Scope<'_>) -> RuleSet {
+        RuleSet::new(self, scope)
+    }
+
+    /// Scans, decides and masks the `fields` of `text`; the results replace those in `scratch`.
+    ///
+    /// In the steady state nothing is allocated, and records without findings cost nothing but the scan:
+    /// they have no entry in `scratch.decisions()`, their decision is `rules.base()`.
+    ///
+    /// # Errors
+    ///
+    /// When the scan was not finished. Nothing is known of the text then: the listener's `on_error` decides.
+    pub fn inspect(
+        &self,
+        scratch: &mut Scratch,
+        rules: &RuleSet,
+        text: &[u8],
+        fields: &[Field],
+    ) -> Result<(), ScanError> {
+        decide::inspect(self, scratch, rules, text, fields)
+    }
+
+    fn rule(&self, index: RuleIndex) -> &Rule {
+        &self.rules[usize::from(index.0)]
+    }
+}

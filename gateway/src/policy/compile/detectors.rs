@@ -1,0 +1,156 @@
+//! The detectors that a policy may name: built-in ones and its own.
+
+use super::{ID_RULE, is_id};
+use crate::classify::{DetectorSpec, Engine, catalog};
+use crate::document::{Document, Located, Table, suggestion};
+use crate::payload::DetectorIndex;
+
+/// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
+const LENGTH_RANGE: std::ops::RangeInclusive<i64> = 1..=65_536;
+
+/// Most detectors of one policy.
+const DETECTORS_MAX: usize = 4096;
+
+/// All detectors that rules may name, and those that they do name.
+pub(super) struct Detectors {
+    own: Vec<Own>,
+    /// Those that rules name; `DetectorIndex` is the position.
+    used: Vec<DetectorSpec>,
+    /// Where each used detector is first named or, when it is the policy's own, declared.
+    used_at: Vec<usize>,
+}
+
+/// A detector of the policy.
+struct Own {
+    spec: DetectorSpec,
+    pattern_at: usize,
+}
+
+impl Detectors {
+    pub(super) fn read(document: &Document<'_>, tables: &[Table<'_, '_>]) -> Self {
+        let mut detectors = Self { own: Vec::new(), used: Vec::new(), used_at: Vec::new() };
+        for table in tables {
+            if let Some(own) = detectors.read_own(document, table) {
+                detectors.own.push(own);
+            }
+        }
+        detectors
+    }
+
+    /// The index of the detector that a rule names; a mistake when there is none.
+    pub(super) fn find(&mut self, document: &Document<'_>, name: Located<&str>) -> Option<DetectorIndex> {
+        if let Some(position) = self.used.iter().position(|spec| spec.id == name.value) {
+            return u16::try_from(position).ok().map(DetectorIndex);
+        }
+        let own = self.own.iter().find(|own| own.spec.id == name.value);
+        let built_in = catalog::builtin().iter().find(|spec| spec.id == name.value);
+        let Some(spec) = own.map(|own| &own.spec).or(built_in) else {
+            document.mistake(name.at, self.unknown(name.value));
+            return None;
+        };
+        if self.used.len() == DETECTORS_MAX {
+            document.mistake(name.at, format!("a policy uses at most {DETECTORS_MAX} detectors"));
+            return None;
+        }
+        self.used.push(spec.clone());
+        self.used_at.push(own.map_or(name.at, |own| own.pattern_at));
+        u16::try_from(self.used.len() - 1).ok().map(DetectorIndex)
+    }
+
+    /// The detectors that rules name.
+    pub(super) fn used(&self) -> &[DetectorSpec] {
+        &self.used
+    }
+
+    /// Where to report what is wrong with a used detector.
+    pub(super) fn at(&self, detector: DetectorIndex) -> usize {
+        self.used_at.get(usize::from(detector.0)).copied().unwrap_or_default()
+    }
+
+    /// Compiles what rules name. Own detectors that no rule names are compiled, too, and forgotten, so that
+    /// their mistakes are known before a rule is written.
+    pub(super) fn compile(&self, document: &Document<'_>) -> Option<Engine> {
+        for own in &self.own {
+            if !self.used.iter().any(|spec| spec.id == own.spec.id) {
+                self.compile_specs(document, std::slice::from_ref(&own.spec));
+            }
+        }
+        self.compile_specs(document, &self.used)
+    }
+
+    fn compile_specs(&self, document: &Document<'_>, specs: &[DetectorSpec]) -> Option<Engine> {
+        match Engine::compile(specs) {
+            Ok(engine) => Some(engine),
+            Err(errors) => {
+                for error in errors {
+                    document.mistake(self.at_id(&error.detector), error.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    fn at_id(&self, id: &str) -> usize {
+        let own = self.own.iter().find(|own| own.spec.id == id).map(|own| own.pattern_at);
+        let used = self.used.iter().position(|spec| spec.id == id).map(|position| self.used_at[position]);
+        own.or(used).unwrap_or_default()
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let own = self.own.iter().map(|own| own.spec.id.as_str());
+        let known: Vec<&str> = own.chain(catalog::builtin().iter().map(|spec| spec.id.as_str())).collect();
+        format!("no detector is named `{name}`{}", suggestion(name, &known))
+    }
+
+    fn read_own(&self, document: &Document<'_>, table: &Table<'_, '_>) -> Option<Own> {
+        let id = table.required_string("id");
+        let pattern = table.required_string("pattern");
+        let words = |key| table.strings(key).iter().map(|word| word.value.to_owned()).collect::<Vec<_>>();
+        let keywords = words("keywords");
+        let validator = table.string("validator");
+        let level = table.choice("default_level", &crate::payload::Level::NAMES);
+        let max_length = table.integer("max_length", LENGTH_RANGE);
+        let (allow, matches, rejects) = (words("allow"), words("matches"), words("rejects"));
+        table.allow_only(&[
+            "id",
+            "pattern",
+            "keywords",
+            "validator",
+            "default_level",
+            "max_length",
+            "allow",
+            "matches",
+            "rejects",
+        ]);
+
+        let (id, pattern) = (id?, pattern?);
+        self.check_id(document, id);
+        let name = validator.map_or("none", |found| found.value);
+        let mut spec = match DetectorSpec::custom(id.value, pattern.value, keywords, name) {
+            Ok(spec) => spec,
+            Err(error) => {
+                document.mistake(validator.map_or(table.at(), |found| found.at), error.to_string());
+                return None;
+            }
+        };
+        if let Some(level) = level {
+            spec.default_level = level.value.as_str().to_owned();
+        }
+        if let Some(max_length) = max_length.and_then(|found| u32::try_from(found.value).ok()) {
+            spec.max_length = max_length;
+        }
+        (spec.allow, spec.matches, spec.rejects) = (allow, matches, rejects);
+        Some(Own { spec, pattern_at: pattern.at })
+    }
+
+    fn check_id(&self, document: &Document<'_>, id: Located<&str>) {
+        let name = id.value;
+        if !is_id(name) {
+            document.mistake(id.at, format!("`{name}`: {ID_RULE}"));
+        } else if self.own.iter().any(|own| own.spec.id == name) {
+            document.mistake(id.at, format!("two detectors are named `{name}`: choose another id"));
+        } else if catalog::builtin().iter().any(|spec| spec.id == name) {
+            document.mistake(id.at, format!("`{name}` is a built-in detector: choose another id"));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The `mask` of a rule.
+
+use crate::document::{Document, Located, Table, suggestion};
+use crate::mask::{Keep, Keys, Operator, Replacement};
+
+/// Hex digits of a hash unless the policy says otherwise: 128 bits, so that no two values meet by chance.
+const HASH_LENGTH_DEFAULT: i64 = 32;
+
+/// Hex digits that a hash may have: 32 bits at least, SHA-256's 256 at most.
+const HASH_LENGTH_RANGE: std::ops::RangeInclusive<i64> = 8..=64;
+
+/// Letters and digits that `keep` may leave at either end.
+const KEEP_RANGE: std::ops::RangeInclusive<i64> = 0..=64;
+
+/// Longest text of `replace`, bytes.
+const REPLACEMENT_BYTES_MAX: usize = 256;
+
+/// Every operator with its parameters.
+const OPERATORS: [(&str, &[&str]); 6] = [
+    ("redact", &["operator", "char"]),
+    ("keep", &["operator", "first", "last", "char"]),
+    ("hash", &["operator", "key", "length"]),
+    ("replace", &["operator", "with"]),
+    ("null", &["operator"]),
+    ("token", &["operator", "key"]),
+];
+
+/// Reads `mask = { operator = .., .. }`.
+pub(super) fn read(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) -> Option<Operator> {
+    let name = table.required_string("operator")?;
+    let Some((_, parameters)) = OPERATORS.iter().find(|(known, _)| *known == name.value) else {
+        let known = OPERATORS.map(|(known, _)| known);
+        document.mistake(
+            name.at,
+            format!("no mask operator is named `{}`{}", name.value, suggestion(name.value, &known)),
+        );
+        return None;
+    };
+    let operator = match name.value {
+        "redact" => Some(Operator::Redact { with: read_char(document, table)? }),
+        "keep" => read_keep(document, table),
+        "hash" => read_hash(document, table, keys),
+        "replace" => read_replacement(document, table),
+        "null" => Some(Operator::Null),
+        _ => {
+            document.mistake(name.at, "`token` is not available yet: `hash` with a `key` also gives the same output for the same input");
+            None
+        }
+    };
+    table.allow_only(parameters);
+    operator
+}
+
+fn read_keep(document: &Document<'_>, table: &Table<'_, '_>) -> Option<Operator> {
+    let side = |key| {
+        if !table.has(key) {
+            return Some(0);
+        }
+        table.integer(key, KEEP_RANGE).and_then(|found| usize::try_from(found.value).ok())
+    };
+    let (first, last, with) = (side("first"), side("last"), read_char(document, table));
+    let (first, last) = (first?, last?);
+    if first + last == 0 {
+        document.mistake(
+            table.at(),
+            "`keep` needs `first` or `last`, how many letters and digits stay; to keep none use `redact`",
+        );
+        return None;
+    }
+    Some(Operator::Keep(Keep { first, last, with: with? }))
+}
+
+fn read_hash(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) -> Option<Operator> {
+    let length = if table.has("length") {
+        table.integer("length", HASH_LENGTH_RANGE).map(|found| found.value)
+    } else {
+        Some(HASH_LENGTH_DEFAULT)
+    };
+    if !table.has("key") {
+        document.mistake(
+            table.at(),
+            format!("`hash` needs `key`: without one the value is found by trying all; {}", known_keys(keys)),
+        );
+        return None;
+    }
+    let key = table.string("key")?;
+    let Some(found) = keys.find(key.value) else {
+        document.mistake(key.at, format!("no key is named `{}`; {}", key.value, known_keys(keys)));
+        return None;
+    };
+    Some(Operator::Hash { key: found, length: usize::try_from(length?).ok()? })
+}
+
+fn known_keys(keys: &Keys) -> String {
+    let ids: Vec<String> = keys.ids().map(|id| format!("`{id}`")).collect();
+    match ids.as_slice() {
+        [] => "declare one as [[key]] in the configuration".to_owned(),
+        ids => format!("the configuration has {}", ids.join(", ")),
+    }
+}
+
+fn read_replacement(document: &Document<'_>, table: &Table<'_, '_>) -> Option<Operator> {
+    let with = table.required_string("with")?;
+    check_replacement(document, with);
+    Some(Operator::Replace(Replacement::new(with.value)))
+}
+
+/// The text stands in JSON strings as it is, so it must need no escape there.
+fn check_replacement(document: &Document<'_>, with: Located<&str>) {
+    if with.value.chars().any(|character| character.is_control() || matches!(character, '"' | '\\')) {
+        document
+            .mistake(with.at, "`with` stands inside JSON strings: no `\"`, no `\\`, no control characters");
+    }
+    if with.value.len() > REPLACEMENT_BYTES_MAX {
+        document.mistake(with.at, format!("`with` has at most {REPLACEMENT_BYTES_MAX} bytes"));
+    }
+    if with.value.replace("{detector}", "").contains(['{', '}']) {
+        document.mistake(with.at, "the only placeholder of `with` is `{detector}`");
+    }
+}
+
+/// `char`: one printable ASCII character that JSON need not escape, and no digit: digits are what is hidden.
+fn read_char(document: &Document<'_>, table: &Table<'_, '_>) -> Option<u8> {
+    if !table.has("char") {
+        return Some(crate::mask::CHAR_DEFAULT);
+    }
+    let found = table.string("char")?;
+    match found.value.as_bytes() {
+        [byte @ (b' ' | b'!' | b'#'..=b'/' | b':'..=b'[' | b']'..=b'~')] => Some(*byte),
+        _ => {
+            document.mistake(
+                found.at,
+                "`char` is one printable ASCII character, but no digit, `\"` or `\\`; `*` by default",
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! From findings to decisions and edits.
+
+use super::model::{Mode, OnBlock, Rule, RuleIndex, Verdict};
+use super::overlap::{Claim, Resolver};
+use super::{Policy, RuleSet};
+use crate::classify::{self, ScanError};
+use crate::json::Cursor;
+use crate::mask::{self, Edit};
+use crate::payload::{Field, Finding, Level, Patches};
+
+/// What is decided about a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The highest level of all enforced rules that match.
+    pub level: Level,
+    /// The strongest verdict of all enforced rules that match.
+    pub verdict: Verdict,
+    /// When blocked: how; `None` leaves it to the listener. `Some(Stub)` was said by the rules themselves.
+    pub on_block: Option<OnBlock>,
+}
+
+/// The decision about one record in which something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordDecision {
+    /// Index of the record, as its fields give it.
+    pub record: u32,
+    /// What was decided.
+    pub decision: Decision,
+    rules_start: u32,
+    rules_end: u32,
+}
+
+/// A finding that some rule of the scope looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What and where.
+    pub finding: Finding,
+    /// The rule that masks it; where none does, the first that matches.
+    pub rule: RuleIndex,
+    /// True when the rule masks it.
+    pub is_masked: bool,
+}
+
+/// The memory and the results of `Policy::inspect`, reused from text to text.
+#[derive(Debug)]
+pub struct Scratch {
+    engine: classify::Scratch,
+    findings: Vec<Finding>,
+    found: Vec<Found>,
+    decisions: Vec<RecordDecision>,
+    rules: Vec<RuleIndex>,
+    claims: Vec<Claim>,
+    edits: Vec<Edit>,
+    resolver: Resolver,
+    cursor: Cursor,
+    patches: Patches,
+}
+
+impl Scratch {
+    pub(super) fn new(engine: classify::Scratch) -> Self {
+        Self {
+            engine,
+            findings: Vec::new(),
+            found: Vec::new(),
+            decisions: Vec::new(),
+            rules: Vec::new(),
+            claims: Vec::new(),
+            edits: Vec::new(),
+            resolver: Resolver::default(),
+            cursor: Cursor::default(),
+            patches: Patches::default(),
+        }
+    }
+
+    /// The records in which something was found, ascending. For all others `RuleSet::base` is decided.
+    pub fn decisions(&self) -> &[RecordDecision] {
+        &self.decisions
+    }
+
+    /// The rules that match a record, in file order: enforced and shadow ones.
+    pub fn rules(&self, decision: &RecordDecision) -> &[RuleIndex] {
+        &self.rules[decision.rules_start as usize..decision.rules_end as usize]
+    }
+
+    /// The findings that rules look for, sorted by field and start.
+    pub fn found(&self) -> &[Found] {
+        &self.found
+    }
+
+    /// The masks.
+    pub fn patches(&self) -> &Patches {
+        &self.patches
+    }
+
+    fn clear(&mut self) {
+        self.findings.clear();
+        self.found.clear();
+        self.decisions.clear();
+        self.rules.clear();
+        self.claims.clear();
+        self.patches.clear();
+    }
+}
+
+pub(super) fn inspect(
+    policy: &Policy,
+    scratch: &mut Scratch,
+    rules: &RuleSet,
+    text: &[u8],
+    fields: &[Field],
+) -> Result<(), ScanError> {
+    scratch.clear();
+    if rules.is_blind() {
+        return Ok(());
+    }
+    policy.engine.scan(&mut scratch.engine, text, fields, &mut scratch.findings)?;
+    if !scratch.findings.is_empty() {
+        decide(policy, scratch, rules, text, fields);
+        scratch.resolver.resolve(&scratch.claims, &mut scratch.edits);
+        mask::apply(&policy.masking, text, fields, &scratch.edits, &mut scratch.cursor, &mut scratch.patches);
+    }
+    Ok(())
+}
+
+/// Applies the rules to the findings: decisions per record, and one claim per finding that is masked.
+fn decide(policy: &Policy, scratch: &mut Scratch, rules: &RuleSet, text: &[u8], fields: &[Field]) {
+    let findings = std::mem::take(&mut scratch.findings);
+    let mut cursor_field = u32::MAX;
+    for finding in &findings {
+        let field = &fields[finding.field as usize];
+        if cursor_field != finding.field {
+            cursor_field = finding.field;
+            scratch.cursor.reset();
+        }
+        let mut judgement = Judgement::default();
+        for &index in rules.of(finding.detector) {
+            let rule = policy.rule(index);
+            if matches(rule, finding, field, text, &mut scratch.cursor) {
+                judgement.hear(index, rule, finding, field);
+                note_rule(scratch, rules, field.record, index, rule, finding);
+            }
+        }
+        judgement.conclude(scratch, finding);
+    }
+    for decision in &scratch.decisions {
+        scratch.rules[decision.rules_start as usize..decision.rules_end as usize].sort_unstable();
+    }
+    scratch.findings = findings;
+}
+
+/// What the rules say about one finding.
+#[derive(Default)]
+struct Judgement {
+    level: Level,
+    first: Option<RuleIndex>,
+    masked_by: Option<(RuleIndex, mask::OperatorIndex)>,
+}
+
+impl Judgement {
+    fn hear(&mut self, index: RuleIndex, rule: &Rule, finding: &Finding, field: &Field) {
+        self.first.get_or_insert(index);
+        if rule.mode == Mode::Shadow {
+            return;
+        }
+        self.level = self.level.max(rule.level_of(finding.detector));
+        if let (None, Some(operator)) = (self.masked_by, rule.mask)
+            && rule.masked_parts.contains(field.part)
+        {
+            self.masked_by = Some((index, operator));
+        }
+    }
+
+    fn conclude(self, scratch: &mut Scratch, finding: &Finding) {
+        let Some(first) = self.first else { return };
+        let rule = self.masked_by.map_or(first, |(rule, _)| rule);
+        scratch.found.push(Found { finding: *finding, rule, is_masked: self.masked_by.is_some() });
+        if let Some((_, operator)) = self.masked_by {
+            let Finding { field, start, end, detector } = *finding;
+            let edit = Edit { field, start, end, operator, detector };
+            scratch.claims.push(Claim { edit, level: self.level });
+        }
+    }
+}
+
+/// True when the rule looks where the finding is. Findings of one field come in ascending order, so that the
+/// cursor walks over it once.
+fn matches(rule: &Rule, finding: &Finding, field: &Field, text: &[u8], cursor: &mut Cursor) -> bool {
+    if !rule.parts.contains(field.part) {
+        return false;
+    }
+    if rule.fields.is_empty() {
+        return true;
+    }
+    let text = &text[field.range()];
+    let (start, end) = ((finding.start - field.start) as usize, (finding.end - field.start) as usize);
+    cursor.seek(text, start);
+    let token = cursor.token();
+    token.start <= start && end <= token.end && rule.fields.iter().any(|pointer| pointer.covers(cursor, text))
+}
+
+/// Counts the rule for the record, which gets its decision with its first rule.
+fn note_rule(
+    scratch: &mut Scratch,
+    rules: &RuleSet,
+    record: u32,
+    index: RuleIndex,
+    rule: &Rule,
+    finding: &Finding,
+) {
+    if scratch.decisions.last().is_none_or(|last| last.record != record) {
+        let rules_start = position(scratch.rules.len());
+        scratch.rules.extend_from_slice(rules.base_rules());
+        let rules_end = position(scratch.rules.len());
+        scratch.decisions.push(RecordDecision { record, decision: rules.base(), rules_start, rules_end });
+    }
+    let Some(last) = scratch.decisions.last_mut() else { return };
+    if !scratch.rules[last.rules_start as usize..].contains(&index) {
+        scratch.rules.push(index);
+        last.rules_end += 1;
+    }
+    if rule.mode == Mode::Enforce {
+        last.decision.raise(rule.level_of(finding.detector), rule.verdict, rule.on_block);
+    }
+}
+
+/// A position in the list of matched rules.
+fn position(length: usize) -> u32 {
+    u32::try_from(length).expect("a text of 4 GiB has fewer findings than bytes")
+}
+
+impl Decision {
+    /// Takes the higher level and the stronger verdict.
+    pub(super) fn raise(&mut self, level: Level, verdict: Verdict, on_block: Option<OnBlock>) {
+        self.level = self.level.max(level);
+        if verdict == Verdict::Block {
+            let is_first = self.verdict != Verdict::Block;
+            self.on_block = if is_first { on_block } else { OnBlock::stronger(self.on_block, on_block) };
+        }
+        self.verdict = self.verdict.max(verdict);
+    }
+}
