@@ -1,1 +1,12 @@
-//! To be written.
+//! The data plane: one pinned thread per core, with its own ring, buffers and tasks.
+
+#[expect(unsafe_code, reason = "memory shared with the kernel; slices own disjoint ranges of pooled blocks")]
+pub mod buffers;
+pub mod driver;
+pub mod executor;
+pub mod io;
+mod queue;
+pub mod schedule;
+pub mod slots;
+mod sockets;
+pub mod wake;

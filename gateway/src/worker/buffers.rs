@@ -1,0 +1,475 @@
+//! Buffers of one worker: ring blocks that the driver receives into, heap blocks for everything else.
+//!
+//! ```text
+//!  ring block  ├─ slice ─┤├─ slice ─┤├──── not received yet ────┤     holders = 2 slices + the kernel
+//!                tasks      kernel             kernel
+//!                           (being sent)       (provided to it)
+//! ```
+//!
+//! A [`Slice`] is the only owner of its bytes. A block counts its holders; the last one to go returns it to the
+//! pool: ring blocks to a LIFO list (the block that is warm in the cache is provided next), heap blocks to the
+//! list of their size class. In the steady state nothing is allocated.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use slab::Slab;
+
+use crate::budget;
+
+/// Shape of the ring: how many blocks are provided for receiving, and of which size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingShape {
+    /// Bytes of one block, a multiple of the page size.
+    pub block_bytes: usize,
+    /// Number of blocks, a power of two.
+    pub blocks: u16,
+}
+
+impl RingShape {
+    /// One receive per block: for kernels that cannot fill a block piece by piece.
+    pub const WHOLE: Self =
+        Self { block_bytes: 64 * 1024, blocks: (budget::RING_BYTES / (64 * 1024)) as u16 };
+    /// Receives packed one behind the other: `IOU_PBUF_RING_INC` (Linux 6.12), and the epoll driver.
+    pub const PACKED: Self =
+        Self { block_bytes: 256 * 1024, blocks: (budget::RING_BYTES / (256 * 1024)) as u16 };
+}
+
+/// The buffers of one worker. Cheap to clone; belongs to one thread.
+#[derive(Clone)]
+pub struct Pool(Rc<RefCell<State>>);
+
+/// Bytes that the pool has from the allocator, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolBytes {
+    /// Ring blocks, the extra ones of a shortage included.
+    pub ring: usize,
+    /// Heap blocks, free or held by slices, by size class; the last entry counts those above the largest class.
+    pub heap: [usize; CLASS_BYTES.len() + 1],
+}
+
+struct State {
+    shape: RingShape,
+    /// Indexed by buffer id; nominal blocks first, then the slots of extra ones.
+    ring: Vec<RingBlock>,
+    ring_free: Vec<u16>,
+    ring_allocated: usize,
+    heap: Slab<HeapBlock>,
+    heap_free: [Vec<Vec<u8>>; CLASS_BYTES.len()],
+    heap_free_bytes: usize,
+    bytes: PoolBytes,
+}
+
+/// Memory of one ring block; absent in the slot of an extra block that is not there.
+struct RingBlock {
+    memory: Option<NonNull<u8>>,
+    /// Slices, and the kernel while the block is provided to it.
+    holders: u32,
+    /// Bytes received so far: the next piece starts here.
+    filled: u32,
+}
+
+/// A `Vec<u8>` taken apart, so that no reference to its bytes exists but through slices.
+struct HeapBlock {
+    memory: NonNull<u8>,
+    capacity: usize,
+    holders: u32,
+}
+
+impl Pool {
+    /// A pool whose ring has `shape`. The blocks' pages are touched only when bytes arrive.
+    pub fn new(shape: RingShape) -> Self {
+        assert!(shape.blocks.is_power_of_two() && shape.block_bytes.is_multiple_of(PAGE_BYTES));
+        let extra = budget::RING_EXTRA_BYTES_MAX / shape.block_bytes;
+        let slots = usize::from(shape.blocks) + extra;
+        let absent = || RingBlock { memory: None, holders: 0, filled: 0 };
+        let mut state = State {
+            shape,
+            ring: (0..slots).map(|_| absent()).collect(),
+            ring_free: Vec::with_capacity(slots),
+            ring_allocated: 0,
+            heap: Slab::new(),
+            heap_free: [const { Vec::new() }; CLASS_BYTES.len()],
+            heap_free_bytes: 0,
+            bytes: PoolBytes::default(),
+        };
+        for _ in 0..shape.blocks {
+            state.allocate_ring_block();
+        }
+        Self(Rc::new(RefCell::new(state)))
+    }
+
+    /// An empty vector of at least `capacity` bytes, recycled when there is one.
+    ///
+    /// Give it back with [`slice_from`](Self::slice_from) or [`recycle`](Self::recycle).
+    pub fn vec(&self, capacity: usize) -> Vec<u8> {
+        let Some(class) = CLASS_BYTES.iter().position(|&bytes| bytes >= capacity) else {
+            return Vec::with_capacity(capacity);
+        };
+        let state = &mut *self.0.borrow_mut();
+        match state.heap_free[class].pop() {
+            Some(vec) => {
+                state.heap_free_bytes -= vec.capacity();
+                state.bytes.heap[class] -= vec.capacity();
+                vec
+            }
+            None => Vec::with_capacity(CLASS_BYTES[class]),
+        }
+    }
+
+    /// Keeps an allocation for the next [`vec`](Self::vec), as far as the budget for free memory allows.
+    pub fn recycle(&self, vec: Vec<u8>) {
+        let surplus = self.0.borrow_mut().keep(vec);
+        drop(surplus);
+    }
+
+    /// The contents of `vec` as a slice; the allocation comes back to the pool with its last slice.
+    ///
+    /// # Panics
+    ///
+    /// When `vec` holds 4 GiB or more.
+    pub fn slice_from(&self, vec: Vec<u8>) -> Slice {
+        let len = u32::try_from(vec.len()).expect("frames are bounded far below 4 GiB");
+        let mut vec = ManuallyDrop::new(vec);
+        let memory = NonNull::new(vec.as_mut_ptr()).expect("a vector's pointer is never null");
+        let state = &mut *self.0.borrow_mut();
+        state.bytes.heap[class_of(vec.capacity())] += vec.capacity();
+        let key = state.heap.insert(HeapBlock { memory, capacity: vec.capacity(), holders: 1 });
+        let block = HEAP | u32::try_from(key).expect("fewer blocks than 2^31");
+        assert!(block != HEAP | (HEAP - 1), "fewer blocks than 2^31");
+        Slice { pool: self.clone(), start: memory, len, block }
+    }
+
+    /// A copy of `bytes` in a heap block.
+    pub fn copy_of(&self, bytes: &[u8]) -> Slice {
+        let mut vec = self.vec(bytes.len());
+        vec.extend_from_slice(bytes);
+        self.slice_from(vec)
+    }
+
+    /// A whole free ring block as one slice, to receive into from its front; `None` when the ring is exhausted.
+    pub fn ring_slice(&self) -> Option<Slice> {
+        let state = &mut *self.0.borrow_mut();
+        let bid = state.ring_free.pop()?;
+        let block = &mut state.ring[usize::from(bid)];
+        let start = block.memory.expect("a free block has memory");
+        block.holders = 1;
+        Some(Slice { pool: self.clone(), start, len: state.shape.block_bytes as u32, block: bid.into() })
+    }
+
+    /// Takes a free ring block for the kernel to fill: its buffer id and address. `None` when the ring is exhausted.
+    ///
+    /// From now on the kernel is a holder of the block, until [`received`](Self::received) says that it gave it up.
+    pub(super) fn provide(&self) -> Option<(u16, NonNull<u8>)> {
+        let state = &mut *self.0.borrow_mut();
+        let bid = state.ring_free.pop()?;
+        let block = &mut state.ring[usize::from(bid)];
+        let start = block.memory.expect("a free block has memory");
+        (block.holders, block.filled) = (1, 0);
+        Some((bid, start))
+    }
+
+    /// The next `len` bytes of block `bid`, which the kernel has filled. `more`: it keeps the rest of the block.
+    ///
+    /// # Safety
+    ///
+    /// `bid` comes from [`provide`](Self::provide) and the kernel did not give it up before; the kernel has written
+    /// the `len` bytes that follow those of earlier calls, and will not touch them again.
+    ///
+    /// # Panics
+    ///
+    /// When `len` goes beyond the block: the kernel and we disagree about memory.
+    pub(super) unsafe fn received(&self, bid: u16, len: u32, more: bool) -> Option<Slice> {
+        let (start, kept) = {
+            let state = &mut *self.0.borrow_mut();
+            let block = &mut state.ring[usize::from(bid)];
+            let memory = block.memory.expect("a provided block has memory");
+            let from = block.filled as usize;
+            assert!(block.holders > 0 && from + len as usize <= state.shape.block_bytes);
+            block.filled += len;
+            block.holders += u32::from(len > 0);
+            // SAFETY: `from` is within the block, as just asserted.
+            (unsafe { memory.add(from) }, more)
+        };
+        if !kept {
+            self.release(bid.into());
+        }
+        (len > 0).then(|| Slice { pool: self.clone(), start, len, block: bid.into() })
+    }
+
+    /// Number of ring blocks that neither the kernel nor a slice holds.
+    pub fn ring_free(&self) -> usize {
+        self.0.borrow().ring_free.len()
+    }
+
+    /// Shape of the ring.
+    pub fn ring_shape(&self) -> RingShape {
+        self.0.borrow().shape
+    }
+
+    /// Adds one block to a ring whose blocks are all held by slow readers; it goes when they have caught up.
+    /// False when the budget is used up.
+    pub fn grow_ring(&self) -> bool {
+        self.0.borrow_mut().allocate_ring_block()
+    }
+
+    /// Bytes from the allocator, by class.
+    pub fn bytes(&self) -> PoolBytes {
+        self.0.borrow().bytes
+    }
+
+    /// Takes away one holder of `block`, and returns the block to its list when that was the last.
+    fn release(&self, block: u32) {
+        let state = &mut *self.0.borrow_mut();
+        let surplus = if block & HEAP == 0 {
+            state.release_ring(block as usize);
+            None
+        } else {
+            state.release_heap((block & !HEAP) as usize)
+        };
+        drop(surplus);
+    }
+
+    fn hold(&self, block: u32) {
+        let state = &mut *self.0.borrow_mut();
+        match block & HEAP {
+            0 => state.ring[block as usize].holders += 1,
+            _ => state.heap[(block & !HEAP) as usize].holders += 1,
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("ring_free", &self.ring_free()).field("bytes", &self.bytes()).finish()
+    }
+}
+
+impl State {
+    fn allocate_ring_block(&mut self) -> bool {
+        let Some(bid) = self.ring.iter().position(|block| block.memory.is_none()) else { return false };
+        let layout = ring_layout(self.shape);
+        // SAFETY: the layout is not empty: `Pool::new` takes positive multiples of the page only.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let memory = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
+        self.ring[bid] = RingBlock { memory: Some(memory), holders: 0, filled: 0 };
+        self.ring_allocated += 1;
+        self.bytes.ring += self.shape.block_bytes;
+        self.ring_free.push(bid as u16);
+        true
+    }
+
+    fn release_ring(&mut self, bid: usize) {
+        let block = &mut self.ring[bid];
+        block.holders -= 1;
+        if block.holders > 0 {
+            return;
+        }
+        if self.ring_allocated <= usize::from(self.shape.blocks) {
+            self.ring_free.push(bid as u16);
+            return;
+        }
+        let memory = block.memory.take().expect("a held block has memory");
+        // SAFETY: allocated with this layout; its last holder has just gone.
+        unsafe { dealloc(memory.as_ptr(), ring_layout(self.shape)) };
+        self.ring_allocated -= 1;
+        self.bytes.ring -= self.shape.block_bytes;
+    }
+
+    /// Returns the vector that the pool does not keep, to be freed by the caller.
+    fn release_heap(&mut self, key: usize) -> Option<Vec<u8>> {
+        let block = &mut self.heap[key];
+        block.holders -= 1;
+        if block.holders > 0 {
+            return None;
+        }
+        let block = self.heap.remove(key);
+        self.bytes.heap[class_of(block.capacity)] -= block.capacity;
+        // SAFETY: pointer and capacity are those of the vector that `slice_from` took apart, put together once,
+        // after its last slice has gone.
+        let vec = unsafe { Vec::from_raw_parts(block.memory.as_ptr(), 0, block.capacity) };
+        self.keep(vec)
+    }
+
+    fn keep(&mut self, mut vec: Vec<u8>) -> Option<Vec<u8>> {
+        let bytes = vec.capacity();
+        // The largest class that the vector can serve; nothing below the smallest or above the largest is kept.
+        let class = CLASS_BYTES.iter().rposition(|&class| class <= bytes);
+        let Some(class) = class.filter(|_| self.heap_free_bytes + bytes <= budget::HEAP_FREE_BYTES_MAX)
+        else {
+            return Some(vec);
+        };
+        vec.clear();
+        self.heap_free_bytes += bytes;
+        self.bytes.heap[class] += bytes;
+        self.heap_free[class].push(vec);
+        None
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let layout = ring_layout(self.shape);
+        for memory in self.ring.iter_mut().filter_map(|block| block.memory.take()) {
+            // SAFETY: allocated with this layout. Every slice holds the pool, and so does a driver until the
+            // kernel has given up what was provided to it, so nobody holds the block now.
+            unsafe { dealloc(memory.as_ptr(), layout) };
+        }
+        assert!(self.heap.is_empty(), "slices keep their pool alive");
+    }
+}
+
+/// The only owner of a range of bytes of a pooled block.
+///
+/// Ranges of live slices never overlap, so shared and exclusive access are safe. Dropping the last slice of a block
+/// returns the block to its pool; the other slices of the block are not affected.
+pub struct Slice {
+    pool: Pool,
+    start: NonNull<u8>,
+    len: u32,
+    /// Buffer id of a ring block, or `HEAP |` key of a heap block.
+    block: u32,
+}
+
+impl Slice {
+    /// Splits off the first `n` bytes and returns them; `self` keeps the rest.
+    ///
+    /// # Panics
+    ///
+    /// When the slice is shorter.
+    pub fn split_to(&mut self, n: usize) -> Self {
+        assert!(n <= self.len());
+        self.pool.hold(self.block);
+        let front = Self { pool: self.pool.clone(), start: self.start, len: n as u32, block: self.block };
+        self.advance(n);
+        front
+    }
+
+    /// Splits off everything behind the first `n` bytes and returns it.
+    ///
+    /// # Panics
+    ///
+    /// When the slice is shorter.
+    pub fn split_off(&mut self, n: usize) -> Self {
+        let mut back = self.split_to(n);
+        std::mem::swap(self, &mut back);
+        back
+    }
+
+    /// Gives up the first `n` bytes.
+    ///
+    /// # Panics
+    ///
+    /// When the slice is shorter.
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.len());
+        // SAFETY: at most one past the end of the block, as just asserted.
+        self.start = unsafe { self.start.add(n) };
+        self.len -= n as u32;
+    }
+
+    /// Gives up everything behind the first `n` bytes; nothing when the slice is shorter.
+    pub fn truncate(&mut self, n: usize) {
+        self.len = self.len.min(u32::try_from(n).unwrap_or(u32::MAX));
+    }
+
+    /// Appends `next` when it lies directly behind in the same block, as two receives of one socket often do.
+    ///
+    /// # Errors
+    ///
+    /// Gives `next` back when it lies elsewhere.
+    pub fn join(&mut self, next: Self) -> Result<(), Self> {
+        // SAFETY: one past the end of the range, which is within or at the end of the block.
+        let end = unsafe { self.start.add(self.len()) };
+        let adjacent =
+            next.block == self.block && next.start == end && Rc::ptr_eq(&self.pool.0, &next.pool.0);
+        if !adjacent {
+            return Err(next);
+        }
+        self.len += next.len;
+        Ok(())
+    }
+
+    /// True when the bytes lie in a block that receives need.
+    pub fn is_ring(&self) -> bool {
+        self.block & HEAP == 0
+    }
+
+    /// Moves the bytes out of a ring block, so that they do not hold it: a copy into a heap block. Nothing for a
+    /// slice that is in one.
+    pub fn detach(&mut self) {
+        if self.is_ring() {
+            *self = self.pool.copy_of(self);
+        }
+    }
+}
+
+impl Deref for Slice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the range is initialised memory of a block that `self` holds, and no other slice covers it.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len as usize) }
+    }
+}
+
+impl DerefMut for Slice {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as for `deref`; `&mut self` makes this the only access to the range.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len as usize) }
+    }
+}
+
+impl AsRef<[u8]> for Slice {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsMut<[u8]> for Slice {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        self.pool.release(self.block);
+    }
+}
+
+/// Shows where the bytes are, never what they are.
+impl fmt::Debug for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slice").field("len", &self.len).field("ring", &self.is_ring()).finish_non_exhaustive()
+    }
+}
+
+/// Index into [`PoolBytes::heap`] of a heap block.
+fn class_of(capacity: usize) -> usize {
+    match CLASS_BYTES.iter().rposition(|&class| class <= capacity) {
+        Some(class) if capacity <= CLASS_BYTES[CLASS_BYTES.len() - 1] => class,
+        Some(_) => CLASS_BYTES.len(),
+        None => 0,
+    }
+}
+
+fn ring_layout(shape: RingShape) -> Layout {
+    Layout::from_size_align(shape.block_bytes, PAGE_BYTES)
+        .expect("a multiple of the page, far below isize::MAX")
+}
+
+/// Sizes of heap blocks. A factor of four: a frame that outgrows its block is copied at most log4 times.
+pub const CLASS_BYTES: [usize; 9] =
+    [256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20];
+
+/// Smallest page of the supported machines.
+const PAGE_BYTES: usize = 4096;
+
+/// Set in `Slice::block` for heap blocks.
+const HEAP: u32 = 1 << 31;
