@@ -1,7 +1,6 @@
 //! The data plane: one pinned thread per core, with its own ring, buffers and tasks.
 
 #[expect(unsafe_code, reason = "memory shared with the kernel; slices own disjoint ranges of pooled blocks")]
-#[expect(dead_code, reason = "the io_uring driver uses it")]
 pub mod buffers;
 pub mod driver;
 pub mod executor;
@@ -10,5 +9,4 @@ mod queue;
 pub mod schedule;
 pub mod slots;
 mod sockets;
-#[expect(dead_code, reason = "the drivers use it")]
 pub mod wake;

@@ -9,11 +9,11 @@ use super::slots::{Slots, slot_id};
 
 slot_id!(
     /// A task of this worker's executor; stays unique after the task has ended.
-    TaskId
+    pub TaskId
 );
 slot_id!(
     /// A timer that was not dropped yet.
-    TimerId
+    pub TimerId
 );
 
 /// What the scheduler knows of one task.

@@ -38,10 +38,10 @@ pub trait SlotId: Copy {
 
 /// Declares a newtype of [`Key`] that is a [`SlotId`].
 macro_rules! slot_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name($crate::worker::slots::Key);
+        $vis struct $name($crate::worker::slots::Key);
 
         impl $crate::worker::slots::SlotId for $name {
             fn from_key(key: $crate::worker::slots::Key) -> Self {

@@ -3,21 +3,28 @@
 //! A driver belongs to one thread. It starts operations and reports how they went in [`Driver::wait`]; it
 //! neither queues nor decides. Queues, back-pressure and tasks are [`Io`](super::io::Io)'s.
 
+pub mod net;
+#[expect(
+    unsafe_code,
+    reason = "operations point at memory that the kernel reads and writes until their last CQE"
+)]
+pub mod uring;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::buffers::{Pool, Slice};
-use super::slots::slot_id;
+use super::slots::{Key, slot_id};
 use super::wake::WakeHandle;
 
 slot_id!(
     /// A connected (or connecting) socket. Stays unique until its [`Completion::Closed`] was reported.
-    SocketId
+    pub SocketId
 );
 slot_id!(
     /// A listening socket of this worker.
-    ListenerId
+    pub ListenerId
 );
 
 /// The verbs of I/O.
@@ -162,5 +169,38 @@ pub enum ReceiveEnd {
     Failed(io::Error),
 }
 
+/// What the kernel hands back with an event: which operation, on which slot and generation. Never a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Token {
+    tag: u8,
+    key: Key,
+}
+
+impl Token {
+    fn new(tag: u8, key: Key) -> Self {
+        Self { tag, key }
+    }
+
+    fn pack(self) -> u64 {
+        u64::from(self.tag) << 56 | u64::from(self.key.generation()) << 32 | self.key.index() as u64
+    }
+
+    fn unpack(packed: u64) -> Self {
+        Self { tag: (packed >> 56) as u8, key: Key::new(packed as u32, (packed >> 32) as u32) }
+    }
+}
+
 /// Most slices of one send: a quarter of Linux's `UIO_MAXIOV`, and a page of `iovec`s.
 pub const GATHER_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_kernel() {
+        for token in [Token::new(0, Key::new(0, 0)), Token::new(255, Key::new(u32::MAX, 0x00ff_ffff))] {
+            assert_eq!(Token::unpack(token.pack()), token);
+        }
+    }
+}
