@@ -4,6 +4,8 @@
 //! have with the nearest one that it may.
 
 use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -11,6 +13,29 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::Diagnostic;
+
+/// Largest configuration or policy file, bytes.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Reads a file of configuration.
+///
+/// # Errors
+///
+/// When it cannot be read, is larger than any sensible one, or is not UTF-8: one diagnostic.
+pub fn read(file: &Path) -> Result<String, Vec<Diagnostic>> {
+    let refuse = |source: &str, at, message: String| vec![Diagnostic::at(file, source, at, message)];
+    let io = |error: std::io::Error| refuse("", 0, format!("cannot read: {error}"));
+    let mut bytes = Vec::new();
+    File::open(file).map_err(io)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(refuse("", 0, format!("larger than {FILE_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+        refuse(&before, valid, "not UTF-8".to_owned())
+    })
+}
 
 /// A value and the byte offset at which it stands in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +159,19 @@ impl<'d, 'a> Table<'d, 'a> {
     pub fn choice<T: Copy>(&self, key: &str, names: &[(&str, T)]) -> Option<Located<T>> {
         let found = self.string(key)?;
         self.choose(key, found, names)
+    }
+
+    /// As `choice`, and `default` where the key is missing; none when it is there and wrong.
+    pub fn choice_or<T: Copy>(&self, key: &str, names: &[(&str, T)], default: T) -> Option<T> {
+        if !self.has(key) {
+            return Some(default);
+        }
+        self.choice(key, names).map(|found| found.value)
+    }
+
+    /// True when the value of `key` is the string `text`: for keys that may have a value of another type.
+    pub fn is_string(&self, key: &str, text: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| value.get_ref().as_str() == Some(text))
     }
 
     /// The list of strings at `key`, with what is a string in it; empty when it is missing.

@@ -29,7 +29,8 @@ use std::path::Path;
 
 use crate::classify::{DetectorSpec, Engine, ScanError};
 use crate::diagnostic::Diagnostic;
-use crate::mask::{Keys, Masking};
+pub use crate::mask::Keys;
+use crate::mask::Masking;
 use crate::payload::{DetectorIndex, Field, Level};
 use model::Rule;
 
