@@ -107,10 +107,9 @@ impl Cluster {
         let jars = Jars::install()?;
         let count = PORTS_PER_BROKER * spec.brokers as u16;
         let base_port = spec.base_port.map_or_else(|| free_ports(count), Ok)?;
+        // A test run that was itself killed leaves its brokers behind.
+        stop(&spec.name)?;
         let folder = folder(&spec.name)?;
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
         fs::create_dir_all(&folder)?;
         let children = (0..spec.brokers).map(|_| None).collect();
         let mut cluster = Self { spec, jars, folder, base_port, children };
@@ -211,15 +210,8 @@ impl Cluster {
     }
 
     /// Leaves the brokers running; [`stop`] ends them by their pid files.
-    ///
-    /// # Errors
-    /// A pid file cannot be written.
-    pub fn detach(mut self) -> Result<()> {
-        for id in self.ids() {
-            let child = self.take(id)?;
-            fs::write(self.node_folder(id).join("pid"), child.id().to_string())?;
-        }
-        Ok(())
+    pub fn detach(mut self) {
+        self.children.clear();
     }
 
     fn prepare(&self) -> Result<()> {
@@ -256,6 +248,7 @@ impl Cluster {
         java.env("LOG_LEVEL", "INFO").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         std::os::unix::process::CommandExt::process_group(&mut java, 0);
         let child = java.spawn().context("java: cannot be started; is it installed?")?;
+        fs::write(folder.join("pid"), child.id().to_string())?;
         *self.slot(id)? = Some(child);
         Ok(())
     }
@@ -318,8 +311,8 @@ impl Drop for Cluster {
     }
 }
 
-/// Ends the brokers that [`Cluster::detach`] left running under `name`, each by the pid in its file after
-/// checking that the process is still that broker, and removes their data.
+/// Ends the brokers that still run under `name`, each by the pid in its file after checking that the process
+/// is still that broker, and removes their data.
 ///
 /// # Errors
 /// A process cannot be ended.

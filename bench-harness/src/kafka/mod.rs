@@ -1,7 +1,7 @@
 //! A real Apache Kafka and real client libraries, from package registries only, on 127.0.0.1.
 //!
 //! ```text
-//! Jars ──▶ Cluster (1 or 3 brokers) ◀── JavaRig, Programs (librdkafka, franz-go, sarama, kafkajs, aiokafka)
+//! Jars ──▶ Cluster (1 or 3 brokers) ◀── Clients (Java, librdkafka, franz-go, sarama, kafkajs, aiokafka)
 //!                     ▲
 //!                    Tap (records the frames that pass)
 //! ```
@@ -10,11 +10,13 @@
 //! Maven; the client programs also need Go, Node.js with npm, and Python with venv.
 
 pub mod cache;
+pub mod clients;
 pub mod cluster;
 pub mod jars;
 pub mod pem;
 mod properties;
 
+pub use clients::{Clients, Library};
 pub use cluster::{Cluster, Listener, Spec};
 pub use jars::Jars;
 pub use pem::Authority;
