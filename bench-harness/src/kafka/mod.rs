@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod jars;
 pub mod pem;
 mod properties;
+pub mod tap;
 
 pub use clients::{Clients, Library};
 pub use cluster::{Cluster, Listener, Spec};
