@@ -5,6 +5,7 @@
 mod bench;
 mod command;
 mod demo;
+mod kafka;
 mod setup;
 mod test;
 mod tidy;
@@ -29,6 +30,8 @@ enum Task {
     Tidy,
     /// Measure the gateway's CPU time per payload byte beside a plain relay.
     Bench(bench::Bench),
+    /// Start and stop a real Apache Kafka, or capture the frames of real clients.
+    Kafka(kafka::Kafka),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Tidy => tidy::run(),
         Task::Bench(bench) => bench.run(),
+        Task::Kafka(kafka) => kafka.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
