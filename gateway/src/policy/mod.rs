@@ -130,6 +130,17 @@ impl Policy {
         })
     }
 
+    /// How many rules there are.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The rules that match at none of the named listeners.
+    pub fn rules_without_listener(&self, names: &[&str]) -> impl Iterator<Item = &str> {
+        let lost = move |rule: &&Rule| !names.iter().any(|name| glob::any(&rule.listeners, name));
+        self.rules.iter().filter(lost).map(|rule| rule.id.as_str())
+    }
+
     /// The `[[test]]` tables of the file.
     pub fn tests(&self) -> &[TestTable] {
         &self.tests

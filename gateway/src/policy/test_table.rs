@@ -1,5 +1,7 @@
 //! `[[test]]` tables: records with what the policy must make of them.
 
+use std::fmt;
+
 use super::model::Verdict;
 use super::{PRINCIPAL_ANONYMOUS, Policy, Scope, Scratch};
 use crate::document::{Document, Table};
@@ -30,6 +32,12 @@ pub struct TestFailure {
     pub expected: String,
     /// What the policy gave.
     pub found: String,
+}
+
+impl fmt::Display for TestFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected `{}`, found `{}`", self.key, self.expected, self.found)
+    }
 }
 
 /// The keys of a test.
