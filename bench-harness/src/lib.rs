@@ -1,3 +1,13 @@
-//! Memory broker, telemetry and load for `gateway`.
+//! What the demo, the tests and the benchmark of `gateway` share.
+//!
+//! - [`broker`]: a Kafka broker in memory, which standard clients produce to and consume from.
+//! - [`kafka`]: real Apache Kafka brokers and the client programs of six libraries.
+//! - [`client`]: a client that is just enough to produce and to read back.
+//! - [`codec`]: the five codecs of a record batch.
+//! - [`outgoing`]: records on their way out, as one batch.
 
+pub mod broker;
+pub mod client;
+pub mod codec;
 pub mod kafka;
+pub mod outgoing;
