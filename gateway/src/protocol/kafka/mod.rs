@@ -13,6 +13,7 @@ pub mod allow;
 pub mod api;
 pub mod api_versions;
 pub mod compression;
+pub mod edits;
 pub mod emit;
 pub mod error_code;
 pub mod frame;
@@ -25,3 +26,6 @@ pub mod records;
 pub mod rewrite;
 pub mod sasl;
 pub mod wire;
+
+#[cfg(test)]
+mod testing;

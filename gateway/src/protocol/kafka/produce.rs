@@ -213,3 +213,166 @@ const TOPIC_BYTES_MIN: usize = 3;
 
 /// Fewest bytes of a partition: an index and a length.
 const PARTITION_BYTES_MIN: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+    use kafka_protocol::messages::{
+        self, ApiKey as Key, RequestHeader as Header, TopicName, TransactionalId,
+    };
+    use kafka_protocol::protocol::{Encodable, StrBytes};
+    use proptest::prelude::*;
+
+    use super::super::testing::{RequestSpec, produce_frame, topic_id};
+    use super::*;
+
+    fn spec(api_version: i16) -> RequestSpec<'static> {
+        let records = |byte: u8| Some(vec![byte; 130]);
+        RequestSpec {
+            api_version,
+            acks: -1,
+            transactional_id: Some("transaction"),
+            topics: vec![
+                ("orders", vec![(0, records(1)), (7, None)]),
+                ("", vec![]),
+                ("logs", vec![(1, records(2))]),
+            ],
+        }
+    }
+
+    #[test]
+    fn every_version_is_read_to_the_last_byte() {
+        let mut request = ProduceRequest::default();
+        for api_version in VERSIONS {
+            let frame = produce_frame(&spec(api_version));
+            request.parse(&frame).expect("a good frame");
+
+            assert_eq!((request.acks, request.timeout_ms, request.correlation_id), (-1, 30_000, 77));
+            assert_eq!(request.client_id.map(|span| span.of(&frame)), Some(&b"tester"[..]));
+            assert_eq!(request.transactional_id.map(|span| span.of(&frame)), Some(&b"transaction"[..]));
+            let partitions: Vec<_> = request
+                .partitions
+                .iter()
+                .map(|partition| (partition.topic, partition.index, partition.records.map(Span::bytes)))
+                .collect();
+            assert_eq!(partitions, [(0, 0, Some(130)), (0, 7, None), (2, 1, Some(130))]);
+            match request.topics[2].topic {
+                TopicRef::Name(name) => assert_eq!(name.of(&frame), b"logs"),
+                TopicRef::Id(id) => assert_eq!(id, topic_id("logs")),
+            }
+            assert_eq!(acks(&frame), Ok(-1));
+        }
+    }
+
+    #[test]
+    fn every_strict_prefix_and_every_extra_byte_is_an_error() {
+        let mut request = ProduceRequest::default();
+        for api_version in VERSIONS {
+            let mut frame = produce_frame(&spec(api_version));
+            for end in 0..frame.len() {
+                assert!(request.parse(&frame[..end]).is_err(), "version {api_version} cut at {end}");
+            }
+            frame.push(0);
+            assert!(request.parse(&frame).is_err());
+        }
+    }
+
+    #[test]
+    fn lying_counts_reserve_nothing() {
+        let mut frame = produce_frame(&RequestSpec { topics: vec![], ..spec(3) });
+        let count_at = frame.len() - 4;
+        frame[count_at..].copy_from_slice(&i32::MAX.to_be_bytes());
+        let mut request = ProduceRequest::default();
+
+        assert!(request.parse(&frame).is_err());
+        assert_eq!((request.topics.capacity(), request.partitions.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn names_that_no_topic_can_have_are_unknown_topics() {
+        let long = [b'a'; 250];
+        for name in [&b""[..], b".", b"..", b"a\0b", b"\xff\xfe", b"a/b", "\u{e9}".as_bytes(), &long] {
+            assert_eq!(topic_name(name), Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), "{name:?}");
+        }
+        assert_eq!(topic_name(b"Orders_2.v-1"), Ok("Orders_2.v-1"));
+        assert_eq!(topic_name(&long[..249]).map(str::len), Ok(249));
+    }
+
+    /// A frame made by the `kafka-protocol` crate, with an unknown tagged field at each place that has them.
+    fn frame_of_crate(version: i16, spec: &RequestSpec<'_>, tagged: bool) -> Vec<u8> {
+        let unknown = |fields: &mut std::collections::BTreeMap<i32, bytes::Bytes>| {
+            if tagged && version >= 9 {
+                fields.insert(90, bytes::Bytes::from_static(b"unknown"));
+            }
+        };
+        let mut request = messages::ProduceRequest::default()
+            .with_transactional_id(
+                spec.transactional_id.map(|id| TransactionalId(StrBytes::from_string(id.into()))),
+            )
+            .with_acks(spec.acks)
+            .with_timeout_ms(5);
+        unknown(&mut request.unknown_tagged_fields);
+        for (name, partitions) in &spec.topics {
+            let mut topic = TopicProduceData::default();
+            if version >= 13 {
+                topic.topic_id = topic_id(name).to_vec().try_into().expect("16 bytes");
+            } else {
+                topic.name = TopicName(StrBytes::from_string((*name).into()));
+            }
+            unknown(&mut topic.unknown_tagged_fields);
+            for (index, records) in partitions {
+                let mut partition = PartitionProduceData::default()
+                    .with_index(*index)
+                    .with_records(records.clone().map(bytes::Bytes::from));
+                unknown(&mut partition.unknown_tagged_fields);
+                topic.partition_data.push(partition);
+            }
+            request.topic_data.push(topic);
+        }
+        let header = Header::default()
+            .with_request_api_key(0)
+            .with_request_api_version(version)
+            .with_correlation_id(4)
+            .with_client_id(None);
+        let mut frame = vec![0; 4];
+        header.encode(&mut frame, Key::Produce.request_header_version(version)).expect("encodes");
+        request.encode(&mut frame, version).expect("encodes");
+        let size = (frame.len() - 4) as u32;
+        frame[..4].copy_from_slice(&size.to_be_bytes());
+        frame
+    }
+
+    proptest! {
+        #[test]
+        fn frames_of_the_kafka_protocol_crate_are_read(
+            version in VERSIONS,
+            acks in -1i16..=1,
+            transactional in any::<bool>(),
+            tagged in any::<bool>(),
+            sizes in prop::collection::vec(prop::collection::vec(prop::option::of(0usize..400), 0..4), 0..4),
+        ) {
+            let topics = sizes.iter().map(|partitions| {
+                let records = |bytes: &Option<usize>| bytes.map(|bytes| vec![7; bytes]);
+                let partitions =
+                    partitions.iter().enumerate().map(|(index, bytes)| (index as i32, records(bytes)));
+                ("topic", partitions.collect::<Vec<_>>())
+            });
+            let spec = RequestSpec {
+                api_version: version,
+                acks,
+                transactional_id: transactional.then_some("t"),
+                topics: topics.collect(),
+            };
+            let frame = frame_of_crate(version, &spec, tagged);
+            let mut request = ProduceRequest::default();
+
+            prop_assert_eq!(request.parse(&frame), Ok(()));
+            prop_assert_eq!(request.acks, acks);
+            prop_assert_eq!(request.timeout_ms, 5);
+            prop_assert_eq!(request.transactional_id.is_some(), transactional);
+            let found: Vec<_> =
+                request.partitions.iter().map(|partition| partition.records.map(Span::bytes)).collect();
+            prop_assert_eq!(found, sizes.concat());
+        }
+    }
+}

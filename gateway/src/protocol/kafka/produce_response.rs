@@ -4,6 +4,15 @@ use super::error_code::ErrorCode;
 use super::produce::ProduceRequest;
 use super::rewrite::{Directory, RewriteError};
 
+/// What a batch that a policy refuses is answered: clients of Produce 7 and older need not know
+/// `INVALID_RECORD` (KIP-467).
+pub fn refusal_code(api_version: i16) -> ErrorCode {
+    if api_version >= RECORD_ERRORS_FROM { ErrorCode::INVALID_RECORD } else { ErrorCode::POLICY_VIOLATION }
+}
+
+/// First version with `record_errors` and `error_message` (KIP-467).
+const RECORD_ERRORS_FROM: i16 = 8;
+
 /// The answer for one partition that the gateway refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionError {

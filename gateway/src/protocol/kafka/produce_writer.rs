@@ -182,3 +182,138 @@ fn set_count(out: &mut Vec<u8>, place: std::ops::Range<usize>, compact: bool, co
 
 /// Longest count: an unsigned varint of 32 bits.
 const COUNT_BYTES_MAX: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::{RequestSpec, produce_frame};
+    use super::*;
+
+    /// What is done with one partition.
+    #[derive(Clone, Debug)]
+    enum Edit {
+        Keep,
+        Replace(Vec<u8>),
+        Remove,
+    }
+
+    fn write(frame: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
+        let mut request = ProduceRequest::default();
+        request.parse(frame).expect("a good frame");
+        let mut out = b"before".to_vec();
+        let mut writer = ProduceWriter::begin(frame, &request, 0, &mut out);
+        for edit in edits {
+            match edit {
+                Edit::Keep => writer.keep(frame, &request, &mut out),
+                Edit::Remove => writer.remove(frame, &request, &mut out),
+                Edit::Replace(records) => {
+                    let failed = writer.replace(frame, &request, &mut out, |out| {
+                        out.extend_from_slice(b"half");
+                        Err::<(), ()>(())
+                    });
+                    assert_eq!(failed, Err(()));
+                    let written = writer.replace(frame, &request, &mut out, |out| {
+                        out.extend_from_slice(records);
+                        Ok::<_, ()>(records.len())
+                    });
+                    assert_eq!(written, Ok(records.len()));
+                }
+            }
+        }
+        let any = writer.finish(frame, &request, &mut out);
+        let written = out.split_off(6);
+        assert_eq!(out, b"before");
+        assert_eq!(any, !written.is_empty());
+        any.then_some(written)
+    }
+
+    /// The request as the edits leave it.
+    fn edited<'a>(spec: &RequestSpec<'a>, edits: &[Edit]) -> RequestSpec<'a> {
+        let mut edits = edits.iter();
+        let mut edited = spec.clone();
+        for (_, partitions) in &mut edited.topics {
+            partitions.retain_mut(|(_, records)| match edits.next().expect("one for each partition") {
+                Edit::Keep => true,
+                Edit::Remove => false,
+                Edit::Replace(with) => {
+                    *records = Some(with.clone());
+                    true
+                }
+            });
+        }
+        edited.topics.retain(|(_, partitions)| !partitions.is_empty());
+        edited
+    }
+
+    fn spec(api_version: i16, partitions: usize) -> RequestSpec<'static> {
+        let partitions = (0..partitions as i32).map(|index| (index, Some(vec![b'r'; 100]))).collect();
+        RequestSpec { api_version, acks: 1, transactional_id: None, topics: vec![("topic", partitions)] }
+    }
+
+    #[test]
+    fn counts_and_lengths_change_their_width() {
+        for api_version in [3, 8, 9, 12, 13] {
+            let spec = spec(api_version, 130);
+            let mut edits = vec![Edit::Remove; 10];
+            edits.extend(std::iter::repeat_n(Edit::Keep, 60));
+            edits.extend(std::iter::repeat_n(Edit::Replace(vec![b'n'; 128]), 60));
+
+            assert_eq!(write(&produce_frame(&spec), &edits), Some(produce_frame(&edited(&spec, &edits))));
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_when_every_partition_is_removed() {
+        assert_eq!(write(&produce_frame(&spec(9, 2)), &[Edit::Remove, Edit::Remove]), None);
+    }
+
+    #[test]
+    fn kept_partitions_are_copied_as_they_are() {
+        let frame = produce_frame(&spec(9, 3));
+        let mut request = ProduceRequest::default();
+        request.parse(&frame).expect("a good frame");
+        let mut out = Vec::new();
+        let writer = ProduceWriter::begin(&frame, &request, 3, &mut out);
+
+        assert!(writer.finish(&frame, &request, &mut out));
+        assert_eq!(out, frame);
+    }
+
+    fn any_edit() -> impl Strategy<Value = Edit> {
+        let records = prop_oneof![0usize..4, 120usize..135, 16_370usize..16_390];
+        prop_oneof![
+            Just(Edit::Keep),
+            Just(Edit::Remove),
+            records.prop_map(|bytes| Edit::Replace(vec![b'n'; bytes])),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn frame_is_that_of_the_edited_request(
+            api_version in 3i16..=13,
+            sizes in prop::collection::vec(prop::collection::vec(0usize..200, 0..4), 0..5),
+            edits in prop::collection::vec(any_edit(), 20),
+        ) {
+            let topic = |sizes: &Vec<usize>| {
+                let partitions = sizes.iter().enumerate().map(|(index, &bytes)| (index as i32, Some(vec![1; bytes])));
+                ("topic", partitions.collect::<Vec<_>>())
+            };
+            let topics = sizes.iter().map(topic).collect();
+            let spec = RequestSpec { api_version, acks: 1, transactional_id: Some("t"), topics };
+            let edits = &edits[..sizes.concat().len()];
+            let expected = edited(&spec, edits);
+
+            let written = write(&produce_frame(&spec), edits);
+
+            if expected.topics.is_empty() {
+                prop_assert_eq!(written, None);
+            } else if edits.iter().all(|edit| matches!(edit, Edit::Keep)) && sizes.iter().all(|size| !size.is_empty()) {
+                prop_assert_eq!(written, Some(produce_frame(&spec)));
+            } else {
+                prop_assert_eq!(written, Some(produce_frame(&expected)));
+            }
+        }
+    }
+}

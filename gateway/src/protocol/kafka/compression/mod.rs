@@ -1,0 +1,159 @@
+//! The codecs of record batches, with bounds on what they may expand to.
+//!
+//! Nothing is allocated because a header claims a size: room grows with the bytes that are there. What a batch
+//! may expand to depends on its own size, see [`text_bytes_max`].
+
+mod gzip;
+mod lz4;
+mod snappy;
+mod text;
+mod zstd;
+
+pub use self::snappy::SnappyFraming;
+use self::text::Text;
+use super::record_batch::Codec;
+
+/// Why records cannot be decompressed or compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompressionError {
+    /// The bytes are not what the codec produces.
+    #[error("records are not valid {codec:?}")]
+    Invalid {
+        /// The codec of the batch.
+        codec: Codec,
+    },
+    /// The text would be larger than the limit.
+    #[error("records expand to more than {text_bytes_max} bytes")]
+    TooLarge {
+        /// The limit for a batch of this size.
+        text_bytes_max: usize,
+    },
+}
+
+/// Largest text of a batch, bytes, whatever its ratio.
+pub const TEXT_BYTES_MAX: usize = 32 << 20;
+
+/// A text up to this size, bytes, may have any ratio.
+const ANY_RATIO_BYTES_MAX: usize = 1 << 20;
+
+/// Largest ratio of text to compressed bytes above [`ANY_RATIO_BYTES_MAX`].
+const RATIO_MAX: usize = 100;
+
+/// Largest text that a blob of `blob_bytes` may expand to, bytes.
+pub fn text_bytes_max(blob_bytes: usize) -> usize {
+    blob_bytes.saturating_mul(RATIO_MAX).clamp(ANY_RATIO_BYTES_MAX, TEXT_BYTES_MAX)
+}
+
+/// Decompression contexts and the text buffer of one worker, reused from batch to batch.
+#[derive(Default)]
+pub struct Decompressor {
+    text: Text,
+    gzip: gzip::Inflater,
+    snappy: snap::raw::Decoder,
+    zstd: zstd::Decoder,
+}
+
+impl Decompressor {
+    /// Decompresses `blob`, the bytes after the head of a batch, and returns the text: the records.
+    ///
+    /// Every byte of the blob must belong to the text: what follows the end of the compressed data could be
+    /// read by one client and not by another, so it is refused.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are not valid, or expand to more than [`text_bytes_max`].
+    pub fn decompress(&mut self, codec: Codec, blob: &[u8]) -> Result<&[u8], CompressionError> {
+        let text_bytes_max = text_bytes_max(blob.len());
+        self.text.clear(text_bytes_max);
+        let done = match codec {
+            Codec::None => self.text.append(blob),
+            Codec::Gzip => self.gzip.inflate(blob, &mut self.text),
+            Codec::Snappy => snappy::decompress(&mut self.snappy, blob, &mut self.text),
+            Codec::Lz4 => lz4::decompress(blob, &mut self.text),
+            Codec::Zstd => self.zstd.decompress(blob, &mut self.text),
+        };
+        match done {
+            Ok(()) => Ok(self.text.as_slice()),
+            Err(Failure::Invalid) => Err(CompressionError::Invalid { codec }),
+            Err(Failure::TooLarge) => Err(CompressionError::TooLarge { text_bytes_max }),
+        }
+    }
+
+    /// The text that was decompressed last.
+    pub fn text(&self) -> &[u8] {
+        self.text.as_slice()
+    }
+}
+
+/// Compression contexts of one worker, reused from batch to batch.
+pub struct Compressor {
+    gzip: gzip::Deflater,
+    lz4: lz4_flex::block::CompressTable,
+    snappy: snap::raw::Encoder,
+    zstd: zstd::Encoder,
+}
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self {
+            gzip: gzip::Deflater::default(),
+            lz4: lz4_flex::block::CompressTable::default(),
+            snappy: snap::raw::Encoder::new(),
+            zstd: zstd::Encoder::default(),
+        }
+    }
+}
+
+impl Compressor {
+    /// Appends `text`, compressed, to `out`. `original` is the blob that it came from: Snappy keeps its framing.
+    ///
+    /// # Errors
+    ///
+    /// When the codec's engine fails; `out` is then as it was.
+    pub fn compress(
+        &mut self,
+        codec: Codec,
+        original: &[u8],
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CompressionError> {
+        let start = out.len();
+        let done = match codec {
+            Codec::None => {
+                out.extend_from_slice(text);
+                Ok(())
+            }
+            Codec::Gzip => self.gzip.deflate(text, out),
+            Codec::Snappy => snappy::compress(&mut self.snappy, SnappyFraming::of(original), text, out),
+            Codec::Lz4 => lz4::compress(&mut self.lz4, text, out),
+            Codec::Zstd => self.zstd.compress(text, out),
+        };
+        done.map_err(|_| {
+            out.truncate(start);
+            CompressionError::Invalid { codec }
+        })
+    }
+}
+
+/// What went wrong within one codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Invalid,
+    TooLarge,
+}
+
+/// Lets `write` fill at most `bytes_max` bytes at the end of `out`; it returns how many it wrote.
+fn append_with(
+    out: &mut Vec<u8>,
+    bytes_max: usize,
+    write: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
+) -> Result<(), Failure> {
+    let start = out.len();
+    out.resize(start + bytes_max, 0);
+    let written = write(&mut out[start..]);
+    out.truncate(start + written.unwrap_or_default());
+    written.map(drop)
+}
+
+#[cfg(test)]
+mod tests;
