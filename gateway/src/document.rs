@@ -283,11 +283,12 @@ pub fn suggestion(wrong: &str, allowed: &[&str]) -> String {
     }
 }
 
-/// The allowed name that differs from `wrong` in at most a third of its letters.
+/// The allowed name that differs from `wrong` in at most two fifths of its letters; a swap counts as two.
 fn nearest<'n>(wrong: &str, allowed: &[&'n str]) -> Option<&'n str> {
     let distances = allowed.iter().map(|name| (edit_distance(wrong, name), *name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= name.chars().count().max(3) / 3).then_some(name)
+    let length = name.chars().count();
+    (distance < length && distance <= (length * 2 / 5).max(1)).then_some(name)
 }
 
 /// Levenshtein distance in characters.
@@ -315,5 +316,47 @@ fn described(value: &DeValue<'_>) -> String {
         DeValue::Datetime(_) => "a date".to_owned(),
         DeValue::Array(_) => "a list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_when_it_is_near() {
+        assert_eq!(nearest("emial", &["iban", "email"]), Some("email"));
+        assert_eq!(nearest("credit-card", &["credit_card"]), Some("credit_card"));
+        assert_eq!(nearest("passport", &["iban", "email"]), None);
+    }
+
+    #[test]
+    fn mistakes_come_in_the_order_of_the_file() {
+        let document = Document::new(Path::new("a.toml"), "a = 1\nb = \"x\"\nc = [1]\nd = 2\n");
+        let root = document.parse();
+        let table = Table::root(&document, &root);
+        table.strings("c");
+        table.integer("b", 0..=9);
+        table.string("a");
+        table.allow_only(&["a", "b", "c"]);
+
+        let mistakes = document.finish(Some(())).expect_err("there are mistakes");
+
+        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let expected = [
+            "a.toml:1:5: `a` must be a string, not 1",
+            "a.toml:2:5: `b` must be an integer from 0 to 9, not the string \"x\"",
+            "a.toml:3:6: `c` must be a list of strings, not 1",
+            "a.toml:4:1: unknown key `d`; allowed: `a`, `b`, `c`",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn several_mistakes_of_syntax_are_found_at_once() {
+        let document = Document::new(Path::new("a.toml"), "a = \nb = 1\nb = 2\nc = ]\n");
+        document.parse();
+        let mistakes = document.finish(Some(())).expect_err("there are mistakes");
+        assert_eq!(mistakes.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 3, 4]);
     }
 }

@@ -277,3 +277,6 @@ fn read_key(id: &str, source: &KeySource) -> Result<Key, String> {
     let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     Key::new(id, secret).map_err(|error| format!("{shown}: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

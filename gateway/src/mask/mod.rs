@@ -176,3 +176,6 @@ impl Site<'_> {
 fn offset(base: u32, within: usize) -> u32 {
     base + u32::try_from(within).expect("a field lies in a text of at most 4 GiB")
 }
+
+#[cfg(test)]
+mod tests;

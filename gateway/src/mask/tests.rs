@@ -1,0 +1,203 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::payload::Part;
+
+const CARD: DetectorIndex = DetectorIndex(0);
+
+fn redact() -> Operator {
+    Operator::Redact { with: b'*' }
+}
+
+fn keep(first: usize, last: usize) -> Operator {
+    Operator::Keep(Keep { first, last, with: b'*' })
+}
+
+fn hash() -> Operator {
+    Operator::Hash { key: Key::new("k", b"0123456789abcdef").expect("the key is long enough"), length: 8 }
+}
+
+fn replace(with: &str) -> Operator {
+    Operator::Replace(Replacement::new(with))
+}
+
+/// Masks `spans` of `text`, one operator each, and returns the whole text.
+fn mask_spans(text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec<u8> {
+    let mut masking =
+        Masking::new(vec![Subject { id: "credit_card".to_owned(), normal: Normal::Alphanumeric }]);
+    let narrow = |number: usize| u32::try_from(number).expect("tests are small");
+    let edit = |(span, operator): &(Range<usize>, Operator)| Edit {
+        field: 0,
+        start: narrow(span.start),
+        end: narrow(span.end),
+        operator: masking.add(operator.clone()),
+        detector: CARD,
+    };
+    let edits: Vec<Edit> = spans.iter().map(edit).collect();
+    let field = Field { record: 0, part: Part::Value, start: 0, end: narrow(text.len()) };
+    let mut patches = Patches::default();
+    apply(&masking, text, &[field], &edits, &mut Cursor::default(), &mut patches);
+    let mut out = Vec::new();
+    patches.apply_field(text, 0, &field, &mut out);
+    out
+}
+
+/// Masks what stands between `<` and `>` in `marked`.
+fn mask(marked: &str, operator: &Operator) -> String {
+    let start = marked.find('<').expect("the span is marked");
+    let end = marked.find('>').expect("the span is marked") - 1;
+    let text = marked.replacen('<', "", 1).replacen('>', "", 1);
+    let out = mask_spans(text.as_bytes(), &[(start..end, operator.clone())]);
+    String::from_utf8(out).expect("the mask of text is text")
+}
+
+#[test]
+fn text_is_masked_as_each_operator_says() {
+    let table = [
+        ("redact", redact(), "pan <4111 1111-x> ok", "pan **** ****-* ok"),
+        ("redact with another character", Operator::Redact { with: b'#' }, "<a-1>", "#-#"),
+        ("redact letters of two bytes", redact(), "<Müller–7>", "*******–*"),
+        ("keep", keep(6, 4), "<4111 1111 1111 1111>", "4111 11** **** 1111"),
+        ("keep would keep all", keep(2, 2), "<12-34>", "**-**"),
+        ("keep one end", keep(0, 4), "<123-45-6789>", "***-**-6789"),
+        ("replace", replace("[{detector}]"), "a <4111> b", "a [credit_card] b"),
+        ("null", Operator::Null, "a <4111> b", "a  b"),
+        ("backslash in plain text", redact(), r"C:\<new4111>", r"C:\*******"),
+    ];
+    for (name, operator, marked, expected) in table {
+        assert_eq!(mask(marked, &operator), expected, "{name}");
+    }
+}
+
+#[test]
+fn json_stays_json() {
+    let table = [
+        ("string", redact(), r#"{"a":"<4111>"}"#, r#"{"a":"****"}"#),
+        ("escaped digit", redact(), r#"{"a":"<\u0034111>"}"#, r#"{"a":"\u002a***"}"#),
+        ("kept escape", keep(1, 0), r#"{"a":"<\u0034\u00311>"}"#, r#"{"a":"\u0034\u002a*"}"#),
+        ("escape of a separator", redact(), r#"{"a":"<41\/11\u00201>"}"#, r#"{"a":"**\/**\u0020*"}"#),
+        (
+            "pair of surrogates that is no letter",
+            redact(),
+            r#"{"a":"<\ud83d\ude001>"}"#,
+            r#"{"a":"\ud83d\ude00*"}"#,
+        ),
+        ("half a pair", redact(), r#"{"a":"<\ud83dx>"}"#, r#"{"a":"\u002a*"}"#),
+        ("span starts in a short escape", redact(), r#"{"a":"\<njane@x.org>"}"#, r#"{"a":"\n****@*.***"}"#),
+        ("span starts in a long escape", redact(), r#"{"a":"\<u0034111>"}"#, r#"{"a":"\u002a***"}"#),
+        ("span ends in a long escape", redact(), r#"{"a":"<111\u00>34"}"#, r#"{"a":"***\u002a"}"#),
+        ("replacement starts after a short escape", replace("X"), r#"{"a":"\<njane>"}"#, r#"{"a":"\nX"}"#),
+        ("backslash that is escaped", redact(), r#"{"a":"\\<new>"}"#, r#"{"a":"\\***"}"#),
+        ("number", redact(), r#"{"a":<4111>,"b":1}"#, r#"{"a":0   ,"b":1}"#),
+        ("part of a number", redact(), r#"{"a":-<4111>.5}"#, r#"{"a":0      }"#),
+        ("number in a list", redact(), "[1, <4111>]", "[1, 0   ]"),
+        ("digits in a string between commas", redact(), r#"{"a":"b, <4111>, c"}"#, r#"{"a":"b, ****, c"}"#),
+        ("hash of a number", hash(), r#"{"a":<4111>}"#, r#"{"a":"HASHHASH"}"#),
+        ("replaced number", replace("[{detector}]"), r#"{"a":<4111>}"#, r#"{"a":"[credit_card]"}"#),
+        ("null for a number", Operator::Null, r#"{"a":<4111>}"#, r#"{"a":null}"#),
+        ("null for a string", Operator::Null, r#"{"a":"<4111>"}"#, r#"{"a":null}"#),
+        ("null in a string", Operator::Null, r#"{"a":"x <4111>"}"#, r#"{"a":"x "}"#),
+        ("null for a key", Operator::Null, r#"{"<4111>":1}"#, r#"{"":1}"#),
+        ("not JSON at all", redact(), "card, <4111>, ok", "card, ****, ok"),
+        ("the whole text is a number", redact(), "<4111>", "****"),
+    ];
+    for (name, operator, marked, expected) in table {
+        let masked = mask(marked, &operator);
+        let expected = expected.replace("HASHHASH", &mask("<4111>", &hash()));
+        assert_eq!(masked, expected, "{name}");
+        if marked.starts_with(['{', '[']) && name != "half a pair" {
+            serde_json::from_str::<serde_json::Value>(&masked)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn a_kept_number_is_refused_by_luhn_and_never_starts_with_zero() {
+    let table = [
+        (6, 4, "4111111111111111", "4111110000001111"),
+        (0, 4, "4111111111111111", "9000000000001111"),
+        (1, 1, "5111111111111119", "5000000000000019"),
+        (6, 4, "411111", "0     "),
+    ];
+    for (first, last, digits, expected) in table {
+        let masked = mask(&format!("[<{digits}>]"), &keep(first, last));
+        assert_eq!(masked, format!("[{expected}]"), "{first}, {last} of {digits}");
+    }
+}
+
+#[test]
+fn neighbours_in_one_number_leave_a_number() {
+    let text = br#"{"a":41112222}"#;
+    let cases = [
+        (keep(2, 0), redact(), r#"{"a":4100    }"#),
+        (redact(), keep(2, 0), r#"{"a":0       }"#),
+        (replace("x"), replace("y"), r#"{"a":"x"}"#),
+    ];
+    for (first, second, expected) in cases {
+        let out = mask_spans(text, &[(5..9, first), (9..13, second)]);
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+}
+
+#[test]
+fn null_beside_another_edit_takes_no_quote() {
+    let text = br#"{"a":"41112222"}"#;
+    let out = mask_spans(text, &[(6..10, Operator::Null), (10..14, redact())]);
+    assert_eq!(String::from_utf8_lossy(&out), r#"{"a":"****"}"#);
+}
+
+/// Texts with what is hard for masks: escapes, broken escapes, numbers, quotes, bytes that are no UTF-8.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"\\u0034".to_vec()),
+        Just(b"\\ud83d".to_vec()),
+        Just(b"\\".to_vec()),
+        Just(b"\"".to_vec()),
+        Just(b"4111".to_vec()),
+        Just(b":".to_vec()),
+        Just(b",".to_vec()),
+        Just(b"[{".to_vec()),
+        Just(b"}".to_vec()),
+        Just(vec![0xff]),
+        Just("é".as_bytes().to_vec()),
+        any::<u8>().prop_map(|byte| vec![byte]),
+    ];
+    (prop_oneof![Just("{\"a\":"), Just(""), Just("[")], prop::collection::vec(piece, 0..24))
+        .prop_map(|(start, pieces)| [start.as_bytes(), &pieces.concat()].concat())
+}
+
+proptest! {
+    #[test]
+    fn same_length_operators_keep_the_length_and_what_is_outside(
+        text in texts(), at in any::<prop::sample::Index>(), length in 0usize..12, first in 0usize..4, last in 0usize..4,
+    ) {
+        let start = at.index(text.len() + 1);
+        let end = (start + length).min(text.len());
+        for operator in [redact(), keep(first, last)] {
+            let out = mask_spans(&text, &[(start..end, operator)]);
+            prop_assert_eq!(out.len(), text.len());
+            let token = number::token_around(&text, &(start..end)).unwrap_or(start..end);
+            let margin = text::ESCAPE_BYTES_MAX;
+            let outside = token.start.saturating_sub(margin)..(token.end + margin).min(text.len());
+            prop_assert_eq!(&out[..outside.start], &text[..outside.start]);
+            prop_assert_eq!(&out[outside.end..], &text[outside.end..]);
+        }
+    }
+
+    #[test]
+    fn adjacent_edits_never_panic(text in texts(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 2..6)) {
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        cuts.sort_unstable();
+        let operators = [redact(), Operator::Null, replace("x"), hash(), keep(1, 1)];
+        let spans: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).zip(operators).collect();
+        mask_spans(&text, &spans);
+    }
+
+    #[test]
+    fn redacted_digits_are_gone(digits in "[0-9]{4,19}") {
+        let text = format!("{{\"a\":\"{digits}\"}}");
+        let out = mask_spans(text.as_bytes(), &[(6..6 + digits.len(), redact())]);
+        prop_assert!(!out.iter().any(u8::is_ascii_digit));
+    }
+}
