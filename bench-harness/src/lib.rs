@@ -5,9 +5,11 @@
 //! - [`client`]: a client that is just enough to produce and to read back.
 //! - [`codec`]: the five codecs of a record batch.
 //! - [`outgoing`]: records on their way out, as one batch.
+//! - [`telemetry`]: records as services write them, with planted sensitive values and their truth.
 
 pub mod broker;
 pub mod client;
 pub mod codec;
 pub mod kafka;
 pub mod outgoing;
+pub mod telemetry;
