@@ -1,6 +1,7 @@
 //! What the demo, the tests and the benchmark of `gateway` share.
 //!
 //! - [`broker`]: a Kafka broker in memory, which standard clients produce to and consume from.
+//! - [`gateway`]: a gateway process in front of a broker.
 //! - [`kafka`]: real Apache Kafka brokers and the client programs of six libraries.
 //! - [`client`]: a client that is just enough to produce and to read back.
 //! - [`codec`]: the five codecs of a record batch.
@@ -10,6 +11,7 @@
 pub mod broker;
 pub mod client;
 pub mod codec;
+pub mod gateway;
 pub mod kafka;
 pub mod outgoing;
 pub mod telemetry;

@@ -1,3 +1,33 @@
-//! The `bench-harness` command.
+//! The `bench-harness` command: the demo, and the benchmark of the whole gateway.
 
-fn main() {}
+mod demo;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "bench-harness", about = "Demo and benchmark of the gateway; started by `cargo xtask`")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Show the gateway at work between a telemetry producer and a broker.
+    Demo(demo::Demo),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Demo(demo) => demo.run(),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench-harness: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
