@@ -1,5 +1,6 @@
 //! A gateway process between a client and an upstream: configuration, start, readiness, CPU time, end.
 
+use crate::host;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
@@ -103,12 +104,7 @@ impl Gateway {
     /// When the process has ended.
     pub fn cpu_time(&self) -> Result<Duration> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
-        let times = tasks.map(|task| {
-            let counters = fs::read_to_string(task?.path().join("schedstat"))?;
-            let first = counters.split(' ').next().context("empty schedstat")?;
-            Ok(Duration::from_nanos(first.parse()?))
-        });
-        times.sum::<Result<Duration>>()
+        tasks.map(|task| host::cpu_time(&task?.path())).sum::<Result<Duration>>()
     }
 
     /// Resident memory in KiB.
@@ -193,7 +189,8 @@ fn configuration(
 ) -> Result<String> {
     let mut file = String::new();
     writeln!(file, "state_dir = {:?}", directory.join("state"))?;
-    writeln!(file, "policy = {:?}", setup.policy)?;
+    // Relative paths in the file would start at its own directory.
+    writeln!(file, "policy = {:?}", fs::canonicalize(&setup.policy).context("the policy file")?)?;
     writeln!(file, "\n[workers]\nio = {:?}", setup.io)?;
     if let Some(workers) = setup.workers {
         writeln!(file, "count = {workers}")?;

@@ -5,6 +5,8 @@
 //! - [`kafka`]: real Apache Kafka brokers and the client programs of six libraries.
 //! - [`client`]: a client that is just enough to produce and to read back.
 //! - [`codec`]: the five codecs of a record batch.
+//! - [`load`]: Produce requests as fast as they are acknowledged, and a plain relay to compare with.
+//! - [`host`]: cores, CPU time and the state of this machine.
 //! - [`outgoing`]: records on their way out, as one batch.
 //! - [`telemetry`]: records as services write them, with planted sensitive values and their truth.
 
@@ -12,6 +14,9 @@ pub mod broker;
 pub mod client;
 pub mod codec;
 pub mod gateway;
+pub mod host;
 pub mod kafka;
+pub mod load;
 pub mod outgoing;
+pub mod relay;
 pub mod telemetry;

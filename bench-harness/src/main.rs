@@ -1,5 +1,6 @@
 //! The `bench-harness` command: the demo, and the benchmark of the whole gateway.
 
+mod bench;
 mod demo;
 
 use clap::{Parser, Subcommand};
@@ -16,11 +17,14 @@ struct Arguments {
 enum Task {
     /// Show the gateway at work between a telemetry producer and a broker.
     Demo(demo::Demo),
+    /// Measure the gateway's CPU time per payload byte beside a plain relay.
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(demo) => demo.run(),
+        Task::Bench(bench) => bench.run(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

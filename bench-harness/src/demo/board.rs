@@ -110,7 +110,7 @@ impl Board {
         *state.levels.entry(level.clone()).or_default() += 1;
         let arrived = String::from_utf8_lossy(record.value.as_deref().unwrap_or_default()).into_owned();
         state.compare(&sent, &arrived);
-        if !sent.planted.is_empty() {
+        if sent.planted.is_some() {
             state.sample = Some(Sample { sent, arrived, level });
         }
     }
@@ -167,13 +167,13 @@ impl Board {
 
 impl State {
     fn compare(&mut self, sent: &TelemetryRecord, arrived: &str) {
-        for (kind, secret) in sent.secrets() {
+        if let Some((kind, secret)) = sent.secret() {
             self.planted += 1;
             if arrived.contains(secret) {
                 *self.leaked.entry(kind.detector()).or_default() += 1;
             }
         }
-        self.changed_elsewhere += u64::from(!same_elsewhere(sent, arrived));
+        self.changed_elsewhere += u64::from(!sent.is_same_elsewhere(arrived));
     }
 
     fn leaked(&self) -> u64 {
@@ -187,33 +187,9 @@ impl State {
     }
 }
 
-/// True when `arrived` differs from what was sent in planted values only.
-fn same_elsewhere(sent: &TelemetryRecord, arrived: &str) -> bool {
-    let mut rest = arrived;
-    let mut from = 0;
-    for planted in &sent.planted {
-        let Some(after) = rest.strip_prefix(&sent.value[from..planted.start]) else {
-            return false;
-        };
-        rest = after;
-        from = planted.end;
-        // The value may have changed its length: go on at the text that followed it.
-        let next = sent
-            .planted
-            .iter()
-            .find(|other| other.start >= from)
-            .map_or(sent.value.len(), |other| other.start);
-        let Some(found) = rest.find(&sent.value[from..next]) else {
-            return false;
-        };
-        rest = &rest[found..];
-    }
-    rest == &sent.value[from..]
-}
-
 impl Sample {
     fn show(&self) {
-        let span = self.sent.planted.first().map_or(0..0, |planted| planted.start..planted.end);
+        let span = self.sent.planted.as_ref().map_or(0..0, |planted| planted.start..planted.end);
         println!("in   {}", marked(&self.sent.value, span.clone(), "31"));
         println!("out  {}  [{}]", marked(&self.arrived, span, "32"), self.level);
     }

@@ -48,14 +48,23 @@ pub struct TelemetryRecord {
     pub key: &'static str,
     /// One line of JSON or logfmt.
     pub value: String,
-    /// What is in it that nobody may see, in order.
-    pub planted: Vec<Planted>,
+    /// What is in it that nobody may see.
+    pub planted: Option<Planted>,
 }
 
 impl TelemetryRecord {
-    /// The planted values as they stand in the record.
-    pub fn secrets(&self) -> impl Iterator<Item = (Kind, &str)> {
-        self.planted.iter().map(|planted| (planted.kind, &self.value[planted.start..planted.end]))
+    /// The planted value as it stands in the record.
+    pub fn secret(&self) -> Option<(Kind, &str)> {
+        self.planted.as_ref().map(|planted| (planted.kind, &self.value[planted.start..planted.end]))
+    }
+
+    /// True when `arrived` differs from this record in the planted value only, which may have changed its length.
+    pub fn is_same_elsewhere(&self, arrived: &str) -> bool {
+        let Some(planted) = &self.planted else {
+            return arrived == self.value;
+        };
+        let (before, after) = (&self.value[..planted.start], &self.value[planted.end..]);
+        arrived.len() >= before.len() + after.len() && arrived.starts_with(before) && arrived.ends_with(after)
     }
 }
 
@@ -104,7 +113,7 @@ struct Line<'a> {
     number: u64,
     key: &'static str,
     value: String,
-    planted: Vec<Planted>,
+    planted: Option<Planted>,
 }
 
 /// Services, also the records' keys.
@@ -125,7 +134,7 @@ impl<'a> Line<'a> {
     /// A line with the fields that every record has.
     fn new(form: Form, random: &'a mut Random, number: u64) -> Self {
         let key = random.pick(SERVICES);
-        let mut line = Self { form, random, number, key, value: String::new(), planted: Vec::new() };
+        let mut line = Self { form, random, number, key, value: String::new(), planted: None };
         if form == Form::Json {
             line.value.push('{');
         }
@@ -193,7 +202,7 @@ impl<'a> Line<'a> {
         self.value.push_str(before);
         let start = self.value.len();
         self.value.push_str(value);
-        self.planted.push(Planted { kind, start, end: self.value.len() });
+        self.planted = Some(Planted { kind, start, end: self.value.len() });
         self.value.push_str(after);
         self.value.push('"');
     }
@@ -257,9 +266,9 @@ mod tests {
     #[test]
     fn the_truth_names_the_planted_bytes_and_the_rate_is_kept() {
         let records = records(Options { hit_rate: 0.25, ..Options::default() }, 4000);
-        let hits = records.iter().filter(|record| !record.planted.is_empty()).count();
+        let hits = records.iter().filter(|record| record.planted.is_some()).count();
         assert!((800..1200).contains(&hits), "{hits} of 4000");
-        let cards = records.iter().flat_map(|record| record.secrets().collect::<Vec<_>>());
+        let cards = records.iter().filter_map(TelemetryRecord::secret);
         for (_, card) in cards.filter(|(kind, _)| *kind == Kind::CreditCard) {
             let digits: String = card.chars().filter(char::is_ascii_digit).collect();
             let (body, check) = digits.split_at(digits.len() - 1);
@@ -276,5 +285,17 @@ mod tests {
             assert!(record.value.len() >= 1024);
         }
         assert!(records.iter().any(|record| record.value.starts_with("ts=")));
+    }
+
+    #[test]
+    fn only_the_planted_value_may_differ() {
+        let planted = Some(Planted { kind: Kind::UsSsn, start: 2, end: 5 });
+        let record = TelemetryRecord { number: 0, key: "k", value: "ab123cd".to_owned(), planted };
+        for (arrived, same) in
+            [("ab***cd", true), ("ab<ssn>cd", true), ("abcd", true), ("ab***ce", false), ("abd", false)]
+        {
+            assert_eq!(record.is_same_elsewhere(arrived), same, "{arrived}");
+        }
+        assert!(!TelemetryRecord { planted: None, ..record }.is_same_elsewhere("ab***cd"));
     }
 }
