@@ -8,15 +8,14 @@
 #![feature(core_intrinsics)]
 #![expect(
     internal_features,
-    reason = "core offers no atomic addition for bpf targets; the instruction exists"
+    reason = "core::sync::atomic has no read-modify-write on bpf targets; the instructions exist"
 )]
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 use core::sync::atomic::AtomicU64;
 
-use aya_ebpf::EbpfContext as _;
+use aya_ebpf::bindings::BPF_F_MMAPABLE;
 use aya_ebpf::bindings::sk_action::SK_PASS;
-use aya_ebpf::bindings::{BPF_F_MMAPABLE, bpf_sock};
 use aya_ebpf::helpers::bpf_get_prandom_u32;
 use aya_ebpf::macros::{map, sk_reuseport};
 use aya_ebpf::maps::{Array, HashMap, ReusePortSockArray};
@@ -39,10 +38,10 @@ static LOADS: Array<Loads> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Picks a worker, or leaves the choice to the kernel's hash.
 #[sk_reuseport(migrate)]
-pub fn steer(ctx: SkReuseportContext) -> u32 {
+fn steer(ctx: SkReuseportContext) -> u32 {
     let Some(loads) = LOADS.get(0) else { return SK_PASS };
     if pick(&ctx, loads).is_none() {
-        count(&loads.fallbacks);
+        add(&loads.fallbacks, 1);
     }
     SK_PASS
 }
@@ -55,30 +54,54 @@ fn pick(ctx: &SkReuseportContext, loads: &Loads) -> Option<()> {
     let port_index = *unsafe { ENDPOINTS.get(&endpoint) }?;
     // SAFETY: the helper takes nothing and has no precondition (bpf-helpers(7)).
     let random = unsafe { bpf_get_prandom_u32() };
-    let drawn = draw_two(read(&loads.steered), random)?;
-    let pair_loads = (load(worker(loads, drawn.0)?), load(worker(loads, drawn.1)?));
-    let (first, second) = less_loaded_first(drawn, pair_loads, random);
-    select(ctx, loads, port_index, first).or_else(|| select(ctx, loads, port_index, second))
-}
-
-/// Selects the worker's listener and counts the pick; `None` when the slot is empty.
-#[inline(always)]
-fn select(ctx: &SkReuseportContext, loads: &Loads, port_index: u32, index: u32) -> Option<()> {
-    LISTENERS.select_reuseport(ctx, slot(port_index, index)).ok()?;
-    count(&worker(loads, index)?.picked);
+    let steered = read(&loads.steered_count) as u32;
+    let drawn = draw_two(steered, random)?;
+    let (first, second) = claim(loads, (steered_at(loads, drawn.0)?, steered_at(loads, drawn.1)?), random)?;
+    if LISTENERS.select_reuseport(ctx, slot(port_index, first)).is_ok() {
+        return Some(());
+    }
+    add(&worker(loads, first)?.picked, TAKE_BACK);
+    LISTENERS.select_reuseport(ctx, slot(port_index, second)).ok()?;
+    add(&worker(loads, second)?.picked, 1);
     Some(())
 }
 
-/// The load of one worker. The mask states the bound in a way the verifier can follow.
+/// Counts the connection on the less loaded worker of the pair and returns the pair, that one first.
+///
+/// Other CPUs steer at the same time and read the same loads. Whoever finds the count changed looks again: so a
+/// burst spreads as evenly as if its connections came one by one.
 #[inline(always)]
-fn worker(loads: &Loads, index: u32) -> Option<&WorkerLoad> {
-    loads.workers.get((index & (WORKERS_MAX - 1)) as usize)
+fn claim(loads: &Loads, drawn: (u32, u32), random: u32) -> Option<(u32, u32)> {
+    let (one, other) = (worker(loads, drawn.0)?, worker(loads, drawn.1)?);
+    for _ in 0..CLAIM_ATTEMPTS {
+        let (one_picked, other_picked) = (read(&one.picked), read(&other.picked));
+        let one_load = Held::unpack(read(&one.held)).load(one_picked);
+        let other_load = Held::unpack(read(&other.held)).load(other_picked);
+        let pair = less_loaded_first(drawn, (one_load, other_load), random);
+        let (chosen, picked) = if pair.0 == drawn.0 { (one, one_picked) } else { (other, other_picked) };
+        if replace(&chosen.picked, picked, picked.wrapping_add(1)) {
+            return Some(pair);
+        }
+    }
+    None
 }
 
-/// Open and pending connections of a worker.
+/// The worker at a position of the table.
 #[inline(always)]
-fn load(worker: &WorkerLoad) -> u32 {
-    Held::unpack(read(&worker.held)).load(read(&worker.picked))
+fn steered_at(loads: &Loads, position: u32) -> Option<u32> {
+    loads.steered.get(bounded(position)).map(|entry| read(entry) as u32)
+}
+
+/// The load of one worker.
+#[inline(always)]
+fn worker(loads: &Loads, index: u32) -> Option<&WorkerLoad> {
+    loads.workers.get(bounded(index))
+}
+
+/// An index that the verifier knows to be small enough: both arrays have `WORKERS_MAX` entries.
+#[inline(always)]
+fn bounded(index: u32) -> usize {
+    (index & (WORKERS_MAX - 1)) as usize
 }
 
 /// Reads a word that others write. The instruction set has no atomic load before Linux 6.15; an aligned word
@@ -89,25 +112,51 @@ fn read(word: &AtomicU64) -> u64 {
     unsafe { word.as_ptr().read_volatile() }
 }
 
-/// Adds one, atomically: other CPUs count at the same time.
+/// Puts `new` in place of `old`; false when the word was no longer `old`.
 #[inline(always)]
-fn count(counter: &AtomicU64) {
-    // SAFETY: the pointer comes from a reference to a map value, which lives as long as the program.
-    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(counter.as_ptr(), 1) };
+fn replace(word: &AtomicU64, old: u64, new: u64) -> bool {
+    // SAFETY: as in `read`.
+    let exchange = unsafe {
+        atomic_cxchg::<u64, { AtomicOrdering::Relaxed }, { AtomicOrdering::Relaxed }>(word.as_ptr(), old, new)
+    };
+    exchange.1
+}
+
+/// Adds atomically, and wraps.
+#[inline(always)]
+fn add(word: &AtomicU64, amount: u64) {
+    // SAFETY: as in `read`.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(word.as_ptr(), amount) };
 }
 
 /// The group's local address, read from its socket: a migrating connection has no packet to read it from.
+///
+/// Every field is read at its own constant offset (volatile, so that the compiler does not compute an address
+/// to read from): the verifier allows no arithmetic on the pointer to a socket.
 #[inline(always)]
 fn endpoint(ctx: &SkReuseportContext) -> Endpoint {
-    let sock: *const bpf_sock = ctx.sk().as_ptr().cast_const().cast();
+    let sock = ctx.sk().sock.cast_const();
     // SAFETY: `sk` of the context is a trusted, non-null socket for as long as the program runs (bpf.h).
     let sock = unsafe { &*sock };
-    let address = match sock.family {
-        AF_INET6 => sock.src_ip6,
-        _ => [sock.src_ip4, 0, 0, 0],
-    };
-    Endpoint { family: sock.family, port: sock.src_port, address }
+    let v4 = [field(&sock.src_ip4), 0, 0, 0];
+    let v6 =
+        [field(&sock.src_ip6[0]), field(&sock.src_ip6[1]), field(&sock.src_ip6[2]), field(&sock.src_ip6[3])];
+    let family = field(&sock.family);
+    Endpoint { family, port: field(&sock.src_port), address: if family == AF_INET6 { v6 } else { v4 } }
 }
+
+/// Reads one field of a kernel structure.
+#[inline(always)]
+fn field(of: &u32) -> u32 {
+    // SAFETY: the pointer comes from a reference.
+    unsafe { core::ptr::from_ref(of).read_volatile() }
+}
+
+/// Tries to claim a worker. Each failure is another CPU's success.
+const CLAIM_ATTEMPTS: u32 = 8;
+
+/// Minus one: takes a claim back.
+const TAKE_BACK: u64 = u64::MAX;
 
 /// Linux socket.h.
 const AF_INET6: u32 = 10;

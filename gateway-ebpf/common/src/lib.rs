@@ -20,7 +20,7 @@ pub const LISTENERS_MAP: &str = "LISTENERS";
 /// Name of the array whose single entry is a [`Loads`], mapped into user space.
 pub const LOADS_MAP: &str = "LOADS";
 
-/// Most workers of one gateway: [`Loads::steered`] has one bit for each.
+/// Most workers of one gateway; a power of two.
 pub const WORKERS_MAX: u32 = 64;
 
 /// Most endpoints of one gateway: bootstrap addresses and one port per broker.
@@ -50,17 +50,20 @@ pub struct Endpoint {
     pub address: [u32; 4],
 }
 
-/// How much work each worker has: the one value that program and workers share.
+/// Who may be chosen and how much work each worker has: the one value that program and workers share.
 ///
 /// Every word has one writer: the program counts its picks, a worker its connections.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Loads {
-    /// Workers that take connections, one bit each, lowest first. Written by user space; zero leaves every
-    /// choice to the kernel's hash.
-    pub steered: AtomicU64,
+    /// How many workers take connections; zero leaves every choice to the kernel's hash. Written by user space.
+    pub steered_count: AtomicU64,
     /// Connections for which no listener was found, so that the kernel's hash decided. Written by the program.
     pub fallbacks: AtomicU64,
+    /// The workers that take connections: the first `steered_count` entries. Written by user space.
+    ///
+    /// A table and not a set of bits: a loop that searches bits multiplies the paths that the verifier walks.
+    pub steered: [AtomicU64; WORKERS_MAX as usize],
     /// The load of each worker.
     pub workers: [WorkerLoad; WORKERS_MAX as usize],
 }
@@ -109,46 +112,28 @@ impl Held {
     }
 }
 
-/// Two distinct workers of the set `steered`, drawn by the low 31 bits of `random`; the same one twice when it
-/// is alone, `None` when the set is empty.
+/// Two distinct positions below `count`, drawn by the low 31 bits of `random`; the same one twice when there is
+/// only one, `None` when there is none.
 #[inline(always)]
-pub fn draw_two(steered: u64, random: u32) -> Option<(u32, u32)> {
-    let count = steered.count_ones();
+pub const fn draw_two(count: u32, random: u32) -> Option<(u32, u32)> {
     if count == 0 {
         return None;
     }
     let first = (random & 0x7fff) % count;
     let distance = if count == 1 { 0 } else { 1 + (random >> 15 & 0xffff) % (count - 1) };
-    Some((member(steered, first), member(steered, (first + distance) % count)))
+    Some((first, (first + distance) % count))
 }
 
 /// The pair, the less loaded worker first; the top bit of `random` breaks a tie.
 #[inline(always)]
-pub fn less_loaded_first(pair: (u32, u32), loads: (u32, u32), random: u32) -> (u32, u32) {
+pub const fn less_loaded_first(pair: (u32, u32), loads: (u32, u32), random: u32) -> (u32, u32) {
     let keep = loads.0 < loads.1 || (loads.0 == loads.1 && random >> 31 == 0);
     if keep { pair } else { (pair.1, pair.0) }
 }
 
-/// The worker at `position` of the set, counted from its lowest; below [`WORKERS_MAX`] whatever is asked.
-///
-/// A loop with a fixed bound: the kernel's verifier has to see its end, and BPF has no bit-scan instruction.
-#[inline(always)]
-fn member(set: u64, position: u32) -> u32 {
-    let mut before = position;
-    for worker in 0..WORKERS_MAX {
-        if set >> worker & 1 == 1 {
-            if before == 0 {
-                return worker;
-            }
-            before -= 1;
-        }
-    }
-    0
-}
-
-const _: () = assert!(WORKERS_MAX == u64::BITS, "one bit of `Loads::steered` per worker");
+const _: () = assert!(WORKERS_MAX.is_power_of_two(), "the program bounds an index by a mask");
 const _: () =
-    assert!(size_of::<Loads>() == 64 * (1 + WORKERS_MAX as usize), "the layout both sides agree on");
+    assert!(size_of::<Loads>() == 64 + (8 + 64) * WORKERS_MAX as usize, "the layout both sides agree on");
 const _: () = assert!(size_of::<Endpoint>() == 24, "a map key has no padding");
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What a worker tells the program about its connections.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use gateway_ebpf_common::{Held, WorkerLoad};
+use gateway_ebpf_common::{Held, Loads, WorkerLoad};
 
 use super::mapping::Mapping;
 
@@ -17,7 +17,7 @@ pub const SETTLE_INTERVAL_SECONDS: u64 = 10;
 /// Dropping it takes the worker out of the choice.
 #[derive(Debug)]
 pub struct LoadHandle {
-    loads: Arc<Mapping>,
+    shared: Arc<Shared>,
     worker: u32,
     held: Held,
     /// Low half of the picks at the last `settle`.
@@ -26,19 +26,18 @@ pub struct LoadHandle {
 
 impl LoadHandle {
     /// The handle of `worker`, whose load is zero and which takes no connections yet.
-    pub(super) fn new(loads: Arc<Mapping>, worker: u32) -> Self {
-        Self { loads, worker, held: Held::default(), picked_before: 0 }
+    pub(super) fn new(shared: Arc<Shared>, worker: u32) -> Self {
+        Self { shared, worker, held: Held::default(), picked_before: 0 }
     }
 
     /// Lets the program choose this worker, or, when `draining`, no longer.
     ///
     /// A SYN that is being steered at this moment may still arrive: close the listeners afterwards.
     pub fn draining(&self, draining: bool) {
-        let bit = 1 << self.worker;
-        match draining {
-            true => self.loads.steered.fetch_and(!bit, Relaxed),
-            false => self.loads.steered.fetch_or(bit, Relaxed),
-        };
+        self.shared.steer_to(|workers| {
+            workers.retain(|worker| *worker != self.worker);
+            workers.extend((!draining).then_some(self.worker));
+        });
     }
 
     /// A connection was accepted: it is open, and its pick is no longer pending.
@@ -73,15 +72,15 @@ impl LoadHandle {
     }
 
     fn picked(&self) -> u64 {
-        self.shared().picked.load(Relaxed)
+        self.load().picked.load(Relaxed)
     }
 
     fn publish(&self) {
-        self.shared().held.store(self.held.pack(), Relaxed);
+        self.load().held.store(self.held.pack(), Relaxed);
     }
 
-    fn shared(&self) -> &WorkerLoad {
-        &self.loads.workers[self.worker as usize]
+    fn load(&self) -> &WorkerLoad {
+        &self.shared.loads().workers[self.worker as usize]
     }
 }
 
@@ -94,13 +93,13 @@ impl Drop for LoadHandle {
 /// The program's counters, for metrics.
 #[derive(Clone, Debug)]
 pub struct Counters {
-    loads: Arc<Mapping>,
+    shared: Arc<Shared>,
     workers: u32,
 }
 
 impl Counters {
-    pub(super) fn new(loads: Arc<Mapping>, workers: u32) -> Self {
-        Self { loads, workers }
+    pub(super) fn new(shared: Arc<Shared>, workers: u32) -> Self {
+        Self { shared, workers }
     }
 
     /// Connections that the program handed to each worker since the start, by worker.
@@ -115,10 +114,53 @@ impl Counters {
 
     /// Connections that the program left to the kernel's hash, because no worker had a listener for them.
     pub fn fallbacks(&self) -> u64 {
-        self.loads.fallbacks.load(Relaxed)
+        self.shared.loads().fallbacks.load(Relaxed)
     }
 
     fn each(&self) -> impl Iterator<Item = &WorkerLoad> {
-        self.loads.workers.iter().take(self.workers as usize)
+        self.shared.loads().workers.iter().take(self.workers as usize)
+    }
+}
+
+/// The mapped load map, and who may be chosen.
+#[derive(Debug)]
+pub(super) struct Shared {
+    mapping: Mapping,
+    /// The workers that take connections, `None` once the loader is gone. Locked only when one starts or stops to
+    /// take connections: its table has several words.
+    steered: Mutex<Option<Vec<u32>>>,
+}
+
+impl Shared {
+    /// Nobody is chosen yet.
+    pub(super) fn new(mapping: Mapping) -> Self {
+        Self { mapping, steered: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Leaves every choice to the kernel's hash, for good.
+    pub(super) fn stop(&self) {
+        let mut steered = self.steered.lock().unwrap_or_else(PoisonError::into_inner);
+        *steered = None;
+        self.loads().steered_count.store(0, Relaxed);
+    }
+
+    /// Changes who is chosen.
+    ///
+    /// Entries are written before their number. A program that reads both in between may choose a worker twice or
+    /// one that just stopped, which is what `draining` allows.
+    fn steer_to(&self, change: impl FnOnce(&mut Vec<u32>)) {
+        let mut steered = self.steered.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(workers) = steered.as_mut() else { return };
+        change(workers);
+        self.loads()
+            .steered
+            .iter()
+            .zip(workers.iter())
+            .for_each(|(entry, worker)| entry.store(u64::from(*worker), Relaxed));
+        self.loads().steered_count.store(workers.len() as u64, Release);
+    }
+
+    fn loads(&self) -> &Loads {
+        &self.mapping
     }
 }

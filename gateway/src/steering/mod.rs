@@ -4,7 +4,7 @@
 //!                          ENDPOINTS: local address -> port index
 //! SYN -> reuseport group -> steer -> LISTENERS[slot(port index, worker)] -> accept queue of that worker
 //!                             ^ v
-//!              LOADS: steered, fallbacks, per worker { picked | open, settled }   <- LoadHandle of each worker
+//!              LOADS: who is steered to, per worker { picked | open, settled }   <- LoadHandle of each worker
 //! ```
 //!
 //! Every address is a reuseport group of its own, with one listener per worker. A connection counts as pending
@@ -22,7 +22,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use aya::maps::{Map, MapData, MapError, ReusePortSockArray};
 use aya::programs::{ProgramError, SkReuseport};
@@ -30,8 +29,10 @@ use aya::{Ebpf, EbpfError};
 use gateway_ebpf_common::{
     ENDPOINTS_MAP, Endpoint, LISTENERS_MAP, LOADS_MAP, PORTS_MAX, STEER_PROGRAM, WORKERS_MAX, slot,
 };
+use rustix::io::Errno;
 use thiserror::Error;
 
+use load::Shared;
 use mapping::Mapping;
 
 pub use load::{Counters, LoadHandle, SETTLE_INTERVAL_SECONDS};
@@ -74,7 +75,7 @@ pub enum SteeringError {
 /// out of the choice, which leaves it to the kernel's hash.
 pub struct Steering {
     program: Ebpf,
-    loads: Arc<Mapping>,
+    shared: Arc<Shared>,
     endpoints: aya::maps::HashMap<MapData, Endpoint, u32>,
     listeners: ReusePortSockArray<MapData>,
     port_indexes: HashMap<Endpoint, u32>,
@@ -102,13 +103,13 @@ impl Steering {
             return Err(SteeringError::Object(LOADS_MAP));
         };
         let loads = Mapping::of(loads.fd().as_fd()).map_err(SteeringError::NotPermitted)?;
-        let loads = Arc::new(loads);
-        let handles = (0..count).map(|worker| LoadHandle::new(Arc::clone(&loads), worker)).collect();
+        let shared = Arc::new(Shared::new(loads));
+        let handles = (0..count).map(|worker| LoadHandle::new(Arc::clone(&shared), worker)).collect();
         let endpoints = take(&mut program, ENDPOINTS_MAP)?.try_into();
         let listeners = take(&mut program, LISTENERS_MAP)?.try_into();
         let steering = Self {
             program,
-            loads,
+            shared,
             endpoints: endpoints.map_err(|_| SteeringError::Object(ENDPOINTS_MAP))?,
             listeners: listeners.map_err(|_| SteeringError::Object(LISTENERS_MAP))?,
             port_indexes: HashMap::new(),
@@ -151,7 +152,7 @@ impl Steering {
 
     /// The program's counters.
     pub fn counters(&self) -> Counters {
-        Counters::new(Arc::clone(&self.loads), self.workers)
+        Counters::new(Arc::clone(&self.shared), self.workers)
     }
 
     fn next_port_index(&self, address: SocketAddr) -> Result<u32, SteeringError> {
@@ -164,7 +165,7 @@ impl Drop for Steering {
     fn drop(&mut self) {
         // Attached programs outlive their descriptor, and detaching takes a socket of each group, which
         // belong to the workers.
-        self.loads.steered.store(0, Relaxed);
+        self.shared.stop();
     }
 }
 
@@ -181,15 +182,16 @@ fn take(program: &mut Ebpf, name: &'static str) -> Result<Map, SteeringError> {
     program.take_map(name).ok_or(SteeringError::Object(name))
 }
 
-/// Tells a missing capability from a kernel that cannot do it.
+/// Tells a missing capability (`EPERM`) from what the kernel cannot do; its verifier says `EACCES`.
 fn refused(error: EbpfError) -> SteeringError {
     let cause = match &error {
         EbpfError::MapError(MapError::CreateError { io_error, .. }) => Some(io_error),
         EbpfError::ProgramError(ProgramError::LoadError { io_error, .. }) => Some(io_error),
         _ => None,
     };
-    match cause.filter(|cause| cause.kind() == io::ErrorKind::PermissionDenied) {
-        Some(cause) => SteeringError::NotPermitted(io::Error::from(cause.kind())),
+    let code = cause.and_then(io::Error::raw_os_error);
+    match code.filter(|code| *code == Errno::PERM.raw_os_error()) {
+        Some(code) => SteeringError::NotPermitted(io::Error::from_raw_os_error(code)),
         None => SteeringError::Unsupported(Box::new(error)),
     }
 }
@@ -200,7 +202,7 @@ fn not_steered(error: impl Into<EbpfError>) -> SteeringError {
 
 fn local_address(listener: impl AsFd) -> Result<SocketAddr, SteeringError> {
     let address = rustix::net::getsockname(listener).map_err(|error| SteeringError::Address(error.into()))?;
-    address.try_into().map_err(|error: rustix::io::Errno| SteeringError::Address(error.into()))
+    address.try_into().map_err(|error: Errno| SteeringError::Address(error.into()))
 }
 
 /// The address as the program reads it from the listener.

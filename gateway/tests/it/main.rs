@@ -1,1 +1,3 @@
 //! The whole gateway, from outside: a real process, real sockets, real clients.
+
+mod steering;
