@@ -164,3 +164,111 @@ impl Shared {
         &self.mapping
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+    use super::*;
+
+    /// A load map that no program reads: ordinary memory, zeroed as the kernel's.
+    fn shared() -> Arc<Shared> {
+        let memory = memfd_create("loads", MemfdFlags::CLOEXEC).expect("memory");
+        ftruncate(&memory, size_of::<Loads>() as u64).expect("memory");
+        Arc::new(Shared::new(Mapping::of(memory.as_fd()).expect("mapped")))
+    }
+
+    fn pick(shared: &Shared, worker: usize, count: u64) {
+        shared.loads().workers[worker].picked.fetch_add(count, Relaxed);
+    }
+
+    fn loads(shared: &Arc<Shared>) -> Vec<u32> {
+        Counters::new(Arc::clone(shared), 2).loads().collect()
+    }
+
+    fn steered(shared: &Shared) -> Vec<u64> {
+        let count = shared.loads().steered_count.load(Relaxed) as usize;
+        shared.loads().steered.iter().take(count).map(|worker| worker.load(Relaxed)).collect()
+    }
+
+    #[test]
+    fn a_connection_counts_once_from_its_pick_to_its_close() {
+        let shared = shared();
+        let mut handle = LoadHandle::new(Arc::clone(&shared), 1);
+        pick(&shared, 1, 1);
+        assert_eq!(loads(&shared), [0, 1], "pending");
+        handle.accepted();
+        assert_eq!(loads(&shared), [0, 1], "open");
+        handle.closed();
+        assert_eq!(loads(&shared), [0, 0], "closed");
+    }
+
+    #[test]
+    fn a_connection_that_the_kernels_hash_chose_counts_too() {
+        let shared = shared();
+        let mut handle = LoadHandle::new(Arc::clone(&shared), 0);
+        handle.accepted();
+        pick(&shared, 0, 1);
+        assert_eq!(loads(&shared), [2, 0], "the next pick is pending");
+        handle.closed();
+        handle.accepted();
+        handle.closed();
+        assert_eq!(loads(&shared), [0, 0]);
+    }
+
+    #[test]
+    fn picks_that_are_pending_twice_are_given_up_and_may_still_come() {
+        let shared = shared();
+        let mut handle = LoadHandle::new(Arc::clone(&shared), 0);
+        pick(&shared, 0, 3);
+        handle.settle();
+        handle.accepted();
+        pick(&shared, 0, 1);
+        handle.settle();
+        assert_eq!(loads(&shared), [2, 0], "one open, one picked since the last call");
+        handle.accepted();
+        handle.accepted();
+        assert_eq!(loads(&shared), [3, 0], "three open");
+    }
+
+    #[test]
+    fn settling_loses_nothing_when_everything_arrived() {
+        let shared = shared();
+        let mut handle = LoadHandle::new(Arc::clone(&shared), 0);
+        for _ in 0..3 {
+            pick(&shared, 0, 2);
+            handle.accepted();
+            handle.accepted();
+            handle.settle();
+        }
+        assert_eq!(loads(&shared), [6, 0]);
+        pick(&shared, 0, 1);
+        assert_eq!(loads(&shared), [7, 0]);
+    }
+
+    #[test]
+    fn only_workers_that_do_not_drain_are_steered_to() {
+        let shared = shared();
+        let handles: Vec<_> = (0..3).map(|worker| LoadHandle::new(Arc::clone(&shared), worker)).collect();
+        assert_eq!(steered(&shared), [], "nobody before the first call");
+        handles.iter().for_each(|handle| handle.draining(false));
+        handles[1].draining(false);
+        assert_eq!(steered(&shared), [0, 2, 1], "each once");
+        handles[0].draining(true);
+        assert_eq!(steered(&shared), [2, 1]);
+        drop(handles);
+        assert_eq!(steered(&shared), []);
+    }
+
+    #[test]
+    fn nobody_is_steered_to_once_the_loader_is_gone() {
+        let shared = shared();
+        let handle = LoadHandle::new(Arc::clone(&shared), 0);
+        handle.draining(false);
+        shared.stop();
+        handle.draining(false);
+        assert_eq!(steered(&shared), []);
+    }
+}

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gateway::steering::{LoadHandle, Steering, SteeringError};
 use rustix::net::{AddressFamily, Shutdown, SocketType, sockopt};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
 const TRIALS: usize = 20;
 const CONNECTIONS: usize = 8;
@@ -183,6 +184,24 @@ fn picks_that_never_arrive_are_given_up() {
 fn more_workers_than_the_program_knows_are_refused() {
     let refused = Steering::load(65).err();
     assert!(matches!(refused, Some(SteeringError::TooManyWorkers { workers: 65 })), "{refused:?}");
+}
+
+#[test]
+fn cap_bpf_is_all_it_takes() {
+    in_namespace("bpf", || {
+        restrict_to(CapabilitySet::BPF);
+        assert_eq!(Trial::steered(LOOPBACKS[0]).one_by_one(), [4, 4]);
+    });
+}
+
+#[test]
+fn without_cap_bpf_the_reason_is_said() {
+    in_namespace("nocap", || {
+        restrict_to(CapabilitySet::empty());
+        let refused = Steering::load(2).err().expect("no capability, no program");
+        assert!(matches!(refused, SteeringError::NotPermitted(_)), "{refused}");
+        assert!(refused.to_string().contains("CAP_BPF"), "{refused}");
+    });
 }
 
 /// Listeners of one address, one per worker, and what steers them.
@@ -367,6 +386,16 @@ fn in_namespace(name: &str, test: impl FnOnce() + Send) {
 fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must run this test: {reason}");
     eprintln!("skipped: needs root and Linux 6.1: {reason}");
+}
+
+/// Leaves this thread, and the threads it starts, only these capabilities.
+fn restrict_to(capabilities: CapabilitySet) {
+    let sets = CapabilitySets {
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: CapabilitySet::empty(),
+    };
+    rustix::thread::set_capabilities(None, sets).expect("giving up is always allowed");
 }
 
 struct Namespace {
