@@ -3,6 +3,7 @@
 //! One file per subcommand. `cargo xtask demo` shows the product; `cargo xtask test` is the whole of CI.
 
 mod bench;
+mod build_ebpf;
 mod command;
 mod demo;
 mod kafka;
@@ -32,6 +33,8 @@ enum Task {
     Bench(bench::Bench),
     /// Start and stop a real Apache Kafka, or capture the frames of real clients.
     Kafka(kafka::Kafka),
+    /// Build the kernel program that steers connections, or check the committed one.
+    BuildEbpf(build_ebpf::BuildEbpf),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Bench(bench) => bench.run(),
         Task::Kafka(kafka) => kafka.run(),
+        Task::BuildEbpf(build) => build.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -82,6 +82,13 @@ pub(crate) const PYTHON: Need = Need {
     why: "runs the confluent-kafka and aiokafka clients",
 };
 
+/// Network namespaces for the tests of steering.
+pub(crate) const IPROUTE: Need = Need {
+    probe: Probe::Command("ip"),
+    packages: &["iproute2"],
+    why: "makes the network namespaces that the steering tests run in",
+};
+
 /// What the gateway itself is built with.
 pub(crate) const BUILD: &[&Need] = &[&C_COMPILER, &CMAKE, &HYPERSCAN];
 
