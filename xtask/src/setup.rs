@@ -84,7 +84,7 @@ pub(crate) const PYTHON: Need = Need {
 
 /// Network namespaces for the tests of steering.
 pub(crate) const IPROUTE: Need = Need {
-    probe: Probe::Command("ip"),
+    probe: Probe::Package("iproute2"),
     packages: &["iproute2"],
     why: "makes the network namespaces that the steering tests run in",
 };
