@@ -1,6 +1,52 @@
 //! `cargo xtask tidy`: the rules of the house that a command can check.
+//!
+//! Everything that git would commit is looked at. Each violation is one line, `file:line: what is wrong`.
 
-use anyhow::Result;
+use crate::command::{command, root};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+
+/// Crate modules that may not name what stands behind them: (directory, forbidden, reason).
+const DIRECTIONS: &[(&str, &[&str], &str)] = &[
+    ("gateway/src/protocol/", PURE, "protocol is pure: no I/O, no clock, no runtime"),
+    ("gateway/src/classify/", PURE, "classify is pure: no I/O, no clock, no runtime"),
+    ("gateway/src/mask/", PURE, "mask is pure: no I/O, no clock, no runtime"),
+    ("gateway/src/policy/", PURE, "policy is pure: no I/O, no clock, no runtime"),
+    (
+        "gateway/src/worker/",
+        &["crate::control", "tokio::"],
+        "workers meet the control thread in mailbox only",
+    ),
+    ("gateway/src/control", &["crate::worker"], "the control thread meets workers in mailbox only"),
+];
+
+/// What pure modules may not name.
+const PURE: &[&str] = &["crate::worker", "crate::control", "tokio::", "io_uring::"];
+
+/// Files that may contain unsafe code.
+const UNSAFE_FILES: &[&str] = &[
+    "gateway/src/worker/driver/uring.rs",
+    "gateway/src/worker/buffers.rs",
+    "gateway/src/classify/simd.rs",
+    "gateway/src/classify/hyperscan.rs",
+    "gateway/src/steering/mapping.rs",
+    "gateway-ebpf/",
+];
+
+/// Left-overs that no commit may have.
+const LEFT_OVERS: &[&str] = &["todo!(", "unimplemented!(", "dbg!(", "#[ignore"];
+
+/// Paths of one machine, which mean nothing on another.
+const MACHINE_PATHS: &[&str] = &["/home/", "/root/", "/var/tmp/", "/work/"];
+
+/// Lines of a file, without its tests, above which it should be split.
+const FILE_LINES_MAX: usize = 700;
+
+/// A file of the repository.
+struct File {
+    path: String,
+    text: String,
+}
 
 /// Checks all rules and reports every violation.
 ///
@@ -8,5 +54,141 @@ use anyhow::Result;
 ///
 /// When at least one rule is violated.
 pub(crate) fn run() -> Result<()> {
+    let files = files()?;
+    let violations: Vec<String> = files.iter().flat_map(violations).collect();
+    for violation in &violations {
+        eprintln!("{violation}");
+    }
+    ensure!(violations.is_empty(), "{} violations", violations.len());
     Ok(())
+}
+
+/// Text files that git tracks or would add; lock files are not written by hand.
+fn files() -> Result<Vec<File>> {
+    let listing = command("git", &["ls-files", "--cached", "--others", "--exclude-standard"]).output()?;
+    ensure!(listing.status.success(), "git ls-files failed");
+    let paths = String::from_utf8(listing.stdout).context("a path that is not UTF-8")?;
+    let written =
+        paths.lines().filter(|path| !path.ends_with(".lock") && !path.ends_with("package-lock.json"));
+    // What cannot be read as text is captured bytes, or was removed and not yet staged.
+    let read =
+        |path: &str| Some(File { path: path.to_owned(), text: fs::read_to_string(root().join(path)).ok()? });
+    Ok(written.filter_map(read).collect())
+}
+
+fn violations(file: &File) -> Vec<String> {
+    let mut found = Vec::new();
+    // This file names what it forbids.
+    if file.path != "xtask/src/tidy.rs" {
+        found.extend(file.lines_with(MACHINE_PATHS, "a path of one machine"));
+    }
+    if file.path.ends_with(".rs") && file.path != "xtask/src/tidy.rs" {
+        found.extend(file.lines_with(LEFT_OVERS, "a left-over"));
+        found.extend(file.direction());
+        found.extend(file.unsafe_code());
+        found.extend(file.sleeping_tests());
+        found.extend(file.shape());
+    }
+    found
+}
+
+impl File {
+    /// Lines of code that contain one of `forbidden`; comments may speak of it.
+    fn lines_with(&self, forbidden: &[&str], reason: &str) -> Vec<String> {
+        let lines = (1..).zip(self.text.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"));
+        let hits = lines.filter_map(|(number, line)| {
+            let word = forbidden.iter().find(|word| line.contains(**word))?;
+            Some(format!("{}:{number}: `{word}`: {reason}", self.path))
+        });
+        hits.collect()
+    }
+
+    fn direction(&self) -> Vec<String> {
+        let rules = DIRECTIONS.iter().filter(|(directory, _, _)| self.path.starts_with(directory));
+        rules.flat_map(|(_, forbidden, reason)| self.lines_with(forbidden, reason)).collect()
+    }
+
+    fn unsafe_code(&self) -> Vec<String> {
+        if UNSAFE_FILES.iter().any(|allowed| self.path.starts_with(allowed)) {
+            return Vec::new();
+        }
+        self.lines_with(
+            &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"],
+            "unsafe code is not allowed here",
+        )
+    }
+
+    /// Tests await events; a sleep is too short on a busy machine and too long on a quiet one.
+    fn sleeping_tests(&self) -> Vec<String> {
+        let tests = if self.path.contains("/tests/") || self.path.ends_with("/tests.rs") {
+            0
+        } else {
+            self.code_lines()
+        };
+        let sleeps = self.lines_with(&["::sleep("], "a test sleeps instead of waiting for an event");
+        let behind = |violation: &String| {
+            let number = violation.split(':').nth(1).and_then(|number| number.parse::<usize>().ok());
+            number.is_some_and(|number| number > tests)
+        };
+        sleeps.into_iter().filter(behind).collect()
+    }
+
+    fn shape(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        // A module's tests are documented by the module.
+        if !self.text.starts_with("//!") && !self.path.ends_with("/tests.rs") {
+            found.push(format!("{}:1: a file begins with its `//!` documentation", self.path));
+        }
+        let lines = self.code_lines();
+        if lines > FILE_LINES_MAX {
+            found.push(format!(
+                "{}:{lines}: look for the second noun: more than {FILE_LINES_MAX} lines",
+                self.path
+            ));
+        }
+        found
+    }
+
+    /// Lines before the unit tests.
+    fn code_lines(&self) -> usize {
+        let mut lines = self.text.lines();
+        lines.position(|line| line == "#[cfg(test)]").unwrap_or_else(|| self.text.lines().count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_finds_its_violation() {
+        let doc = "//! Doc.\n";
+        let cases = [
+            ("gateway/src/mask/a.rs", "use tokio::net::TcpStream;", "mask is pure"),
+            ("gateway/src/worker/a.rs", "use crate::control::Control;", "mailbox only"),
+            ("gateway/src/policy/a.rs", "unsafe { read() }", "unsafe code"),
+            ("gateway/tests/it/a.rs", "std::thread::sleep(time);", "a test sleeps"),
+            ("xtask/src/a.rs", "#[cfg(test)]\nstd::thread::sleep(time);", "a test sleeps"),
+            ("xtask/src/a.rs", "todo!()", "a left-over"),
+            ("docs/a.md", "see /root/notes", "a path of one machine"),
+        ];
+        for (path, text, expected) in cases {
+            let file = File { path: path.to_owned(), text: format!("{doc}{text}\n") };
+            let found = violations(&file);
+            assert!(found.len() == 1 && found[0].contains(expected), "{path}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_not_reported() {
+        let cases = [
+            ("gateway/src/worker/buffers.rs", "unsafe { read() }"),
+            ("gateway/src/mask/a.rs", "// tokio::net is not for this module"),
+            ("bench-harness/src/a.rs", "std::thread::sleep(time);"),
+        ];
+        for (path, text) in cases {
+            let file = File { path: path.to_owned(), text: format!("//! Doc.\n{text}\n") };
+            assert!(violations(&file).is_empty(), "{path}");
+        }
+    }
 }
