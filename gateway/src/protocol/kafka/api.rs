@@ -18,12 +18,22 @@ impl ApiKey {
     pub const PRODUCE: Self = Self(0);
     /// Metadata.
     pub const METADATA: Self = Self(3);
+    /// FindCoordinator.
+    pub const FIND_COORDINATOR: Self = Self(10);
     /// SaslHandshake.
     pub const SASL_HANDSHAKE: Self = Self(17);
     /// ApiVersions.
     pub const API_VERSIONS: Self = Self(18);
+    /// DescribeConfigs.
+    pub const DESCRIBE_CONFIGS: Self = Self(32);
     /// SaslAuthenticate.
     pub const SASL_AUTHENTICATE: Self = Self(36);
+    /// DescribeCluster.
+    pub const DESCRIBE_CLUSTER: Self = Self(60);
+    /// ShareFetch.
+    pub const SHARE_FETCH: Self = Self(78);
+    /// ShareAcknowledge.
+    pub const SHARE_ACKNOWLEDGE: Self = Self(79);
 
     /// The official name; `unknown` for a key that is not in the table.
     pub fn name(self) -> &'static str {

@@ -11,7 +11,7 @@ use super::compression::{CompressionError, Compressor};
 use super::edits::{RecordEdit, RecordEdits};
 use super::record_batch::{BatchHead, Codec, HEAD_BYTES, blob, seal};
 use super::records::{Header, Record, Records};
-use super::wire::{Span, put_varint, varint_bytes};
+use super::wire::{Span, put_varint, replace_field, varint_bytes};
 use crate::payload::{Patch, Patches};
 
 /// Largest batch that a broker takes by default, bytes: `max.message.bytes`, batch head included.
@@ -184,7 +184,7 @@ impl<'a> RecordWriter<'a> {
         }
         self.write_headers(record, edit);
         let body_bytes = (self.out.len() - body_start) as i32;
-        set_varint(self.out, length_at..body_start, body_bytes);
+        replace_field(self.out, length_at..body_start, |out| put_varint(out, body_bytes));
     }
 
     /// Writes a nullable part with its patches.
@@ -278,22 +278,8 @@ impl<'a> RecordWriter<'a> {
     }
 }
 
-/// Writes `value` over the varint at `place`; what follows moves when the width changes.
-fn set_varint(out: &mut Vec<u8>, place: std::ops::Range<usize>, value: i32) {
-    let end = out.len();
-    put_varint(out, value);
-    let width = out.len() - end;
-    let mut encoded = [0; VARINT_BYTES_MAX];
-    encoded[..width].copy_from_slice(&out[end..]);
-    out.truncate(end);
-    out.splice(place, encoded.into_iter().take(width));
-}
-
 /// Length that stands for null.
 const NULL: i32 = -1;
-
-/// Longest varint of 32 bits.
-const VARINT_BYTES_MAX: usize = 5;
 
 /// Bytes by which the lengths and counts of one changed record can widen: three of at most four bytes more, and
 /// as many for each changed part.

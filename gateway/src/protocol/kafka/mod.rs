@@ -25,6 +25,7 @@ pub mod record_batch;
 pub mod records;
 pub mod rewrite;
 pub mod sasl;
+mod splice;
 pub mod wire;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Writes a ProduceRequest anew when the records of its partitions change in length.
 
 use super::produce::{Partition, ProduceRequest, is_flexible};
-use super::wire::{Span, patch_frame_size, put_array_count};
+use super::wire::{Span, patch_frame_size, put_array_count, replace_field};
 
 /// Writes one request, partition by partition in their order; each is kept, replaced or removed.
 ///
@@ -169,19 +169,10 @@ impl ProduceWriter {
     }
 }
 
-/// Writes a count or a length over the one at `place`; what follows moves when the width changes.
+/// Writes a count or a length over the one at `place`.
 fn set_count(out: &mut Vec<u8>, place: std::ops::Range<usize>, compact: bool, count: usize) {
-    let end = out.len();
-    put_array_count(out, compact, count);
-    let mut encoded = [0u8; COUNT_BYTES_MAX];
-    let width = out.len() - end;
-    encoded[..width].copy_from_slice(&out[end..]);
-    out.truncate(end);
-    out.splice(place, encoded.into_iter().take(width));
+    replace_field(out, place, |out| put_array_count(out, compact, count));
 }
-
-/// Longest count: an unsigned varint of 32 bits.
-const COUNT_BYTES_MAX: usize = 5;
 
 #[cfg(test)]
 mod tests {

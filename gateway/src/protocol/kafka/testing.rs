@@ -1,7 +1,10 @@
 //! What the tests of this module share: batches, requests and responses made from descriptions.
 
+use kafka_protocol::protocol::Encodable;
+
 use super::compression::Compressor;
 use super::record_batch::{Codec, HEAD_BYTES, seal};
+use super::rewrite::Directory;
 use super::wire::{put_array_count, put_nullable_string, put_string, put_varint};
 
 /// One record of a [`BatchSpec`].
@@ -168,5 +171,55 @@ pub(crate) fn produce_frame(spec: &RequestSpec<'_>) -> Vec<u8> {
 fn put_tags(out: &mut Vec<u8>, flexible: bool) {
     if flexible {
         out.push(0);
+    }
+}
+
+/// A response frame of the `kafka-protocol` crate.
+pub(crate) fn response_frame(body: &impl Encodable, api_version: i16, flexible: bool) -> Vec<u8> {
+    let mut frame = vec![0, 0, 0, 0, 0, 0, 0, 77];
+    put_tags(&mut frame, flexible);
+    body.encode(&mut frame, api_version).expect("the crate encodes it");
+    let size = (frame.len() - 4) as u32;
+    frame[..4].copy_from_slice(&size.to_be_bytes());
+    frame
+}
+
+/// A directory that maps node n to port 9100 + n, but for those from `unknown_from` on.
+pub(crate) struct TestDirectory {
+    pub(crate) unknown_from: i32,
+    pub(crate) nodes: Vec<(i32, String, u16)>,
+    pub(crate) topics: Vec<([u8; 16], String)>,
+}
+
+impl Default for TestDirectory {
+    fn default() -> Self {
+        Self { unknown_from: i32::MAX, nodes: Vec::new(), topics: Vec::new() }
+    }
+}
+
+/// Address of node `node_id` at the real cluster.
+pub(crate) fn real_address(node_id: i32) -> (String, i32) {
+    (format!("real-{node_id}.{}internal", "long.".repeat(node_id as usize % 40)), 19_000 + node_id)
+}
+
+/// Address of node `node_id` at the gateway.
+pub(crate) fn gateway_address(node_id: i32) -> (String, i32) {
+    (GATEWAY_HOST.to_owned(), 9100 + node_id)
+}
+
+const GATEWAY_HOST: &str = "gw.example.net";
+
+impl Directory for TestDirectory {
+    fn learn_node(&mut self, node_id: i32, host: &str, port: u16) {
+        self.nodes.push((node_id, host.to_owned(), port));
+    }
+
+    fn learn_topic(&mut self, topic_id: [u8; 16], name: &str) {
+        self.topics.push((topic_id, name.to_owned()));
+    }
+
+    fn address(&self, node_id: i32) -> Option<(&str, u16)> {
+        let (_, port) = gateway_address(node_id);
+        (node_id < self.unknown_from).then_some((GATEWAY_HOST, port as u16))
     }
 }

@@ -251,25 +251,25 @@ impl<'a> Reader<'a> {
         Ok(Some(count))
     }
 
-    /// Skips tagged fields; none when the version is not flexible.
+    /// Skips tagged fields (KIP-482); there are none when the version is not flexible.
     pub fn skip_tagged_fields(&mut self, flexible: bool) -> WireResult<()> {
-        if flexible { self.tagged_fields(|_, _| Ok(())) } else { Ok(()) }
-    }
-
-    /// Reads tagged fields (KIP-482) and hands each tag with its span to `visit`.
-    pub fn tagged_fields(&mut self, mut visit: impl FnMut(u32, Span) -> WireResult<()>) -> WireResult<()> {
-        let count_at = self.at();
-        let count = self.unsigned_varint()? as usize;
-        if count > self.left() / 2 {
-            return Err(error(WireErrorKind::Count, count_at));
-        }
+        let count = if flexible { self.tag_count()? } else { 0 };
         for _ in 0..count {
-            let tag = self.unsigned_varint()?;
+            let _tag = self.unsigned_varint()?;
             let bytes = self.unsigned_varint()? as usize;
-            let span = self.take(bytes)?;
-            visit(tag, span)?;
+            self.take(bytes)?;
         }
         Ok(())
+    }
+
+    /// Number of tagged fields.
+    pub fn tag_count(&mut self) -> WireResult<usize> {
+        let at = self.at();
+        let count = self.unsigned_varint()? as usize;
+        if count > self.left() / 2 {
+            return Err(error(WireErrorKind::Count, at));
+        }
+        Ok(count)
     }
 
     /// Length of a compact value, -1 for null.
@@ -355,6 +355,22 @@ pub fn patch_i32(out: &mut [u8], at: usize, value: u32) {
     }
 }
 
+/// Puts the field that `write` appends in the place of the bytes at `place`; what follows moves when the width
+/// changes.
+///
+/// # Panics
+///
+/// When `place` is not within `out`.
+pub fn replace_field(out: &mut Vec<u8>, place: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
+    let end = out.len();
+    write(out);
+    let width = (out.len() - end).min(COUNT_BYTES_MAX);
+    let mut field = [0; COUNT_BYTES_MAX];
+    field[..width].copy_from_slice(&out[end..end + width]);
+    out.truncate(end);
+    out.splice(place, field.into_iter().take(width));
+}
+
 /// Writes the size prefix of the frame that starts at `frame_start` of `out` and ends with it.
 pub fn patch_frame_size(out: &mut [u8], frame_start: usize) {
     let size = out.len().saturating_sub(frame_start + 4);
@@ -365,6 +381,9 @@ pub fn patch_frame_size(out: &mut [u8], frame_start: usize) {
 fn offset(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
+
+/// Longest count or length, bytes: a varint of 32 bits.
+const COUNT_BYTES_MAX: usize = 5;
 
 /// Longest classic string, bytes: its length is an `i16`.
 const STRING_BYTES_MAX: usize = i16::MAX as usize;
