@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
@@ -9,11 +10,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gateway::steering::{LoadHandle, Steering, SteeringError};
-use rustix::net::{AddressFamily, Shutdown, SocketType, sockopt};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 const TRIALS: usize = 20;
 const CONNECTIONS: usize = 8;
+
+/// A client's address that no answer reaches (RFC 5737).
+const NOWHERE: [u8; 4] = [192, 0, 2, 1];
+
 const LOOPBACKS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 #[test]
@@ -165,17 +170,29 @@ fn every_one_of_many_workers_is_chosen() {
 }
 
 #[test]
-fn picks_that_never_arrive_are_given_up() {
-    in_namespace("settle", || {
-        // With cookies the SYN's pick is lost, and the final ACK is steered again (ip-sysctl, tcp_syncookies).
-        std::fs::write("/proc/sys/net/ipv4/tcp_syncookies", "2").expect("own namespace");
+fn a_syn_counts_at_once_and_is_given_up_when_nothing_follows() {
+    in_namespace("syn", || {
+        let mut group = Group::steered(2, LOOPBACKS[0]);
+        make_nowhere();
+        let _clients: Vec<_> = (0..4).map(|_| half_open(group.address)).collect();
+        assert_eq!((group.picks(), group.loads()), (vec![2, 2], vec![2, 2]));
+        group.handles[0].settle();
+        assert_eq!(group.loads(), [2, 2], "they may still arrive");
+        group.handles[0].settle();
+        assert_eq!(group.loads(), [0, 2]);
+    });
+}
+
+#[test]
+fn a_syn_cookie_costs_two_picks_and_one_of_them_is_given_up() {
+    in_namespace("cookie", || {
+        // The SYN leaves no trace, so the final ACK is steered like a SYN (ip-sysctl, tcp_syncookies).
+        write_sysctl("net/ipv4/tcp_syncookies", "2");
         let mut group = Group::steered(1, LOOPBACKS[0]);
         group.connect(4);
         (0..4).for_each(|_| group.accept_at(0, 0));
         assert_eq!((group.picks(), group.loads()), (vec![8], vec![8]));
-        group.handles[0].settle();
-        assert_eq!(group.loads(), [8], "they may still arrive");
-        group.handles[0].settle();
+        (0..2).for_each(|_| group.handles[0].settle());
         assert_eq!(group.loads(), [4]);
     });
 }
@@ -362,6 +379,35 @@ fn listener(address: SocketAddr) -> TcpListener {
     rustix::net::bind(&socket, &address).expect("a free port of an empty namespace");
     rustix::net::listen(&socket, 1024).expect("bound");
     socket.into()
+}
+
+/// Sends a SYN from [`NOWHERE`], and returns the client's socket.
+fn half_open(address: SocketAddr) -> OwnedFd {
+    let flags = SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+    let socket = socket.expect("a socket");
+    rustix::net::bind(&socket, &SocketAddr::from((NOWHERE, 0))).expect("a non-local address may be bound");
+    let sent = rustix::net::connect(&socket, &address);
+    assert_eq!(sent, Err(rustix::io::Errno::INPROGRESS));
+    socket
+}
+
+/// Gives this thread's namespace the address [`NOWHERE`] and takes away the route to it.
+fn make_nowhere() {
+    let commands = [
+        "address add 192.0.2.1 dev lo",
+        "route del 192.0.2.1 table local",
+        "route add blackhole 192.0.2.1 table local",
+    ];
+    for command in commands {
+        ip(&command.split(' ').collect::<Vec<_>>()).expect("root may, in a namespace of its own");
+    }
+    write_sysctl("net/ipv4/ip_nonlocal_bind", "1");
+}
+
+/// Sets a sysctl of this thread's network namespace.
+fn write_sysctl(name: &str, value: &str) {
+    std::fs::write(format!("/proc/sys/{name}"), value).expect("root may, in a namespace of its own");
 }
 
 /// Runs `test` in a thread inside a network namespace of its own.
