@@ -49,6 +49,8 @@ pub struct Pool(Rc<RefCell<State>>);
 pub struct PoolBytes {
     /// Ring blocks, the extra ones of a shortage included.
     pub ring: usize,
+    /// Of those, blocks in which a slice holds bytes.
+    pub ring_held: usize,
     /// Heap blocks, free or held by slices, by size class; the last entry counts those above the largest class.
     pub heap: [usize; CLASS_BYTES.len() + 1],
 }
@@ -70,6 +72,7 @@ struct RingBlock {
     memory: Option<NonNull<u8>>,
     /// Slices, and the kernel while the block is provided to it.
     holders: u32,
+    provided: bool,
     /// Bytes received so far: the next piece starts here.
     filled: u32,
 }
@@ -87,7 +90,7 @@ impl Pool {
         assert!(shape.blocks.is_power_of_two() && shape.block_bytes.is_multiple_of(PAGE_BYTES));
         let extra = budget::RING_EXTRA_BYTES_MAX / shape.block_bytes;
         let slots = usize::from(shape.blocks) + extra;
-        let absent = || RingBlock { memory: None, holders: 0, filled: 0 };
+        let absent = || RingBlock { memory: None, holders: 0, provided: false, filled: 0 };
         let mut state = State {
             shape,
             ring: (0..slots).map(|_| absent()).collect(),
@@ -170,7 +173,7 @@ impl Pool {
         let bid = state.ring_free.pop()?;
         let block = &mut state.ring[usize::from(bid)];
         let start = block.memory.expect("a free block has memory");
-        (block.holders, block.filled) = (1, 0);
+        (block.holders, block.provided, block.filled) = (1, true, 0);
         Some((bid, start))
     }
 
@@ -193,6 +196,7 @@ impl Pool {
             assert!(block.holders > 0 && from + len as usize <= state.shape.block_bytes);
             block.filled += len;
             block.holders += u32::from(len > 0);
+            block.provided = more;
             // SAFETY: `from` is within the block, as just asserted.
             (unsafe { memory.add(from) }, more)
         };
@@ -220,7 +224,9 @@ impl Pool {
 
     /// Bytes from the allocator, by class.
     pub fn bytes(&self) -> PoolBytes {
-        self.0.borrow().bytes
+        let state = self.0.borrow();
+        let held = state.ring.iter().filter(|block| block.holders > u32::from(block.provided)).count();
+        PoolBytes { ring_held: held * state.shape.block_bytes, ..state.bytes }
     }
 
     /// Takes away one holder of `block`, and returns the block to its list when that was the last.
@@ -257,7 +263,7 @@ impl State {
         // SAFETY: the layout is not empty: `Pool::new` takes positive multiples of the page only.
         let memory = unsafe { alloc_zeroed(layout) };
         let memory = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
-        self.ring[bid] = RingBlock { memory: Some(memory), holders: 0, filled: 0 };
+        self.ring[bid] = RingBlock { memory: Some(memory), holders: 0, provided: false, filled: 0 };
         self.ring_allocated += 1;
         self.bytes.ring += self.shape.block_bytes;
         self.ring_free.push(bid as u16);
@@ -473,3 +479,103 @@ const PAGE_BYTES: usize = 4096;
 
 /// Set in `Slice::block` for heap blocks.
 const HEAP: u32 = 1 << 31;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_slice_returns_its_block() {
+        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2 });
+        let mut block = pool.ring_slice().unwrap();
+        let front = block.split_to(1000);
+        let back = block.split_off(96);
+        drop(block);
+        drop(back);
+        assert_eq!((pool.ring_free(), pool.bytes().ring_held), (1, 4096));
+
+        drop(front);
+        assert_eq!((pool.ring_free(), pool.bytes().ring_held), (2, 0));
+    }
+
+    #[test]
+    fn slices_of_a_block_are_written_apart() {
+        let pool = Pool::new(RingShape::PACKED);
+        let mut first = pool.slice_from(b"abcdef".to_vec());
+        let mut second = first.split_off(3);
+        first[0] = b'X';
+        second.as_mut()[0] = b'Y';
+        second.truncate(2);
+        first.advance(1);
+
+        assert_eq!((&first[..], &second[..]), (&b"bc"[..], &b"Ye"[..]));
+    }
+
+    #[test]
+    fn only_neighbours_join() {
+        let pool = Pool::new(RingShape::PACKED);
+        let mut first = pool.copy_of(b"abcdef");
+        let (second, third) = (first.split_off(2), pool.copy_of(b"gh"));
+        first.join(second).unwrap();
+        let third = first.join(third).unwrap_err();
+
+        assert_eq!((&first[..], &third[..]), (&b"abcdef"[..], &b"gh"[..]));
+    }
+
+    #[test]
+    fn heap_blocks_are_recycled_by_class() {
+        let pool = Pool::new(RingShape::PACKED);
+        for (asked, class) in [(1, 0), (256, 0), (257, 1), (65_536, 4), (65_537, 5)] {
+            let vec = pool.vec(asked);
+            assert!(vec.is_empty() && vec.capacity() >= CLASS_BYTES[class]);
+            let address = vec.as_ptr();
+            drop(pool.slice_from(vec));
+            assert!(pool.bytes().heap[class] >= CLASS_BYTES[class], "{asked}");
+            let again = pool.vec(asked);
+            assert_eq!(again.as_ptr(), address, "{asked}");
+        }
+    }
+
+    #[test]
+    fn free_heap_memory_is_bounded() {
+        let pool = Pool::new(RingShape::PACKED);
+        for _ in 0..100 {
+            pool.recycle(Vec::with_capacity(1 << 20));
+            pool.recycle(Vec::with_capacity(64 << 20));
+        }
+        assert!(pool.bytes().heap.iter().sum::<usize>() <= budget::HEAP_FREE_BYTES_MAX);
+    }
+
+    #[test]
+    fn an_extra_block_goes_when_the_ring_has_recovered() {
+        let shape = RingShape { block_bytes: 4096, blocks: 2 };
+        let pool = Pool::new(shape);
+        let held: Vec<Slice> = std::iter::from_fn(|| pool.ring_slice()).collect();
+        assert!(pool.grow_ring());
+        let extra = pool.ring_slice().unwrap();
+        assert_eq!(pool.bytes().ring, 3 * 4096);
+
+        drop(held);
+        assert_eq!((pool.bytes().ring, pool.ring_free()), (2 * 4096, 1));
+        drop(extra);
+        assert_eq!(pool.ring_free(), 2);
+    }
+
+    #[test]
+    fn a_block_filled_piece_by_piece_stays_with_the_kernel_until_it_says_so() {
+        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2 });
+        let (bid, start) = pool.provide().unwrap();
+        // SAFETY: nobody else has the block, which has 4096 bytes.
+        unsafe { start.write_bytes(7, 4096) };
+        // SAFETY: the block was provided and 100 bytes of it written.
+        let first = unsafe { pool.received(bid, 100, true) }.unwrap();
+        drop(first);
+        assert_eq!((pool.ring_free(), pool.bytes().ring_held), (1, 0));
+
+        // SAFETY: as above, the rest of the block.
+        let second = unsafe { pool.received(bid, 3996, false) }.unwrap();
+        assert_eq!((second.len(), second[3995], pool.bytes().ring_held), (3996, 7, 4096));
+        drop(second);
+        assert_eq!(pool.ring_free(), 2);
+    }
+}

@@ -60,7 +60,7 @@ impl<D: Driver> Executor<D> {
 
     /// True when nothing is accepted any more and no task is left.
     pub fn is_drained(&self) -> bool {
-        self.io.draining() && self.io.listeners() == 0 && self.tasks() == 0
+        self.io.draining() && self.io.listeners().is_empty() && self.tasks() == 0
     }
 
     /// One turn. `accept` makes the task of a new connection.

@@ -95,9 +95,9 @@ impl<D: Driver> Io<D> {
         self.0.borrow().drain_deadline.is_some()
     }
 
-    /// Number of listeners that are not closed yet.
-    pub fn listeners(&self) -> usize {
-        self.0.borrow().listeners.len()
+    /// The listeners that are not closed yet.
+    pub fn listeners(&self) -> Vec<ListenerId> {
+        self.0.borrow().listeners.clone()
     }
 
     /// Connections that the kernel could not hand out, since the start.
@@ -206,6 +206,16 @@ impl<D: Driver> Io<D> {
     /// Closes the socket and drops what is queued: await `flushed_below(socket, 0)` first to keep it.
     pub fn close(&self, socket: SocketId) {
         self.0.borrow_mut().close(socket);
+    }
+
+    /// Number of sockets that are not closed yet.
+    pub fn sockets(&self) -> usize {
+        self.0.borrow().socket_count()
+    }
+
+    /// Bytes queued on all sockets of the worker, both directions.
+    pub fn queued_bytes(&self) -> usize {
+        self.0.borrow().queued_bytes()
     }
 
     // Tasks and time.

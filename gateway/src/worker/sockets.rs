@@ -228,9 +228,19 @@ impl<D: Driver> State<D> {
         self.driver.close(id);
     }
 
+    /// Bytes queued on all sockets, both directions.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.arena.bytes() + self.in_flight
+    }
+
+    /// Sockets that are not closed yet.
+    pub(super) fn socket_count(&self) -> usize {
+        self.sockets.iter().flatten().count()
+    }
+
     /// Inbound and outbound bound of one socket, in bytes.
     pub(super) fn bounds(&self) -> (usize, usize) {
-        if self.arena.bytes() + self.in_flight <= budget::QUEUED_BYTES_MAX {
+        if self.queued_bytes() <= budget::QUEUED_BYTES_MAX {
             (budget::INBOUND_BYTES_MAX, budget::OUTBOUND_BYTES_MAX)
         } else {
             (budget::INBOUND_BYTES_PRESSED, budget::OUTBOUND_BYTES_PRESSED)

@@ -3,13 +3,17 @@
 //! A driver belongs to one thread. It starts operations and reports how they went in [`Driver::wait`]; it
 //! neither queues nor decides. Queues, back-pressure and tasks are [`Io`](super::io::Io)'s.
 
+pub mod epoll;
 pub mod net;
+#[cfg(test)]
+mod tests;
 #[expect(
     unsafe_code,
     reason = "operations point at memory that the kernel reads and writes until their last CQE"
 )]
 pub mod uring;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -190,11 +194,25 @@ impl Token {
     }
 }
 
+/// Lets go of the first `bytes` bytes of a send.
+fn take_front(queue: &mut VecDeque<Slice>, mut bytes: usize) {
+    while let Some(first) = queue.front_mut()
+        && bytes > 0
+    {
+        if bytes < first.len() {
+            first.advance(bytes);
+            return;
+        }
+        bytes -= first.len();
+        queue.pop_front();
+    }
+}
+
 /// Most slices of one send: a quarter of Linux's `UIO_MAXIOV`, and a page of `iovec`s.
 pub const GATHER_MAX: usize = 256;
 
 #[cfg(test)]
-mod tests {
+mod token_tests {
     use super::*;
 
     #[test]

@@ -26,7 +26,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, addr::SocketAddrArg};
 
-use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net};
+use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net, take_front};
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
 use crate::worker::wake::WakeHandle;
@@ -284,7 +284,7 @@ impl Uring {
             Ok(bytes) => (bytes as usize, None),
             Err(errno) => (0, Some(io::Error::from(errno))),
         };
-        gather.sent(bytes);
+        take_front(&mut gather.slices, bytes);
         let over = error.is_some() || gather.slices.is_empty() || socket.closing;
         if !socket.closing {
             completions.push(Completion::Sent { socket: id, bytes, over, error });
@@ -569,20 +569,6 @@ impl Gather {
         );
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
-    }
-
-    /// Lets go of the first `bytes` bytes.
-    fn sent(&mut self, mut bytes: usize) {
-        while let Some(first) = self.slices.front_mut()
-            && bytes > 0
-        {
-            if bytes < first.len() {
-                first.advance(bytes);
-                return;
-            }
-            bytes -= first.len();
-            self.slices.pop_front();
-        }
     }
 }
 
