@@ -1,8 +1,79 @@
 //! The built-in detectors, declared in `policies/detectors/*.toml` and embedded in the binary.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 use super::DetectorSpec;
+
+/// The declarations, file by file, in the order in which detectors are listed.
+const FILES: &[(&str, &str)] = &[
+    ("payment.toml", include_str!("../../../policies/detectors/payment.toml")),
+    ("person.toml", include_str!("../../../policies/detectors/person.toml")),
+    ("network.toml", include_str!("../../../policies/detectors/network.toml")),
+    ("secret.toml", include_str!("../../../policies/detectors/secret.toml")),
+];
+
+static BUILTIN: LazyLock<Vec<DetectorSpec>> = LazyLock::new(|| {
+    let parse = |(name, source): &(&str, &str)| match toml::from_str::<Declarations>(source) {
+        Ok(declarations) => declarations.detector,
+        Err(error) => unreachable!("{name} is embedded and parsed by a test: {error}"),
+    };
+    FILES.iter().flat_map(parse).collect()
+});
+
+/// One file of declarations.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declarations {
+    detector: Vec<DetectorSpec>,
+}
 
 /// All built-in detectors, in the order of their declaration.
 pub fn builtin() -> &'static [DetectorSpec] {
-    todo!()
+    &BUILTIN
+}
+
+/// The built-in detector of that id.
+pub fn find(id: &str) -> Option<&'static DetectorSpec> {
+    builtin().iter().find(|spec| spec.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::oracle;
+    use super::*;
+    use crate::classify::Engine;
+
+    #[test]
+    fn ids_are_unique_and_levels_known() {
+        for (index, spec) in builtin().iter().enumerate() {
+            let levels = ["public", "internal", "confidential", "regulated"];
+            assert!(levels.contains(&spec.default_level.as_str()), "{}", spec.id);
+            assert!(
+                builtin()[..index].iter().all(|other| other.id != spec.id),
+                "{} is declared twice",
+                spec.id
+            );
+            assert!(!spec.matches.is_empty() && !spec.rejects.is_empty(), "{} has examples", spec.id);
+        }
+    }
+
+    #[test]
+    fn every_detector_finds_its_examples_and_nothing_in_its_counterexamples() {
+        for spec in builtin() {
+            let engine = Engine::compile(std::slice::from_ref(spec)).unwrap();
+            for text in &spec.matches {
+                assert!(
+                    !oracle::scan_line(&engine, text).is_empty(),
+                    "{}: nothing found in {text:?}",
+                    spec.id
+                );
+            }
+            for text in &spec.rejects {
+                let found = oracle::scan_line(&engine, text);
+                assert!(found.is_empty(), "{}: {found:?} found in {text:?}", spec.id);
+            }
+        }
+    }
 }

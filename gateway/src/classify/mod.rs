@@ -12,11 +12,32 @@
 //! Stage 1 only over-approximates where a match could start, so that definition alone decides what is
 //! found; `oracle.rs` implements it naively and the tests demand exact agreement.
 
+mod automaton;
 pub mod catalog;
+mod context;
+mod edges;
 mod engine;
 mod error;
+#[expect(unsafe_code, reason = "foreign functions of the C library Hyperscan")]
+mod hyperscan;
+#[cfg(test)]
+mod oracle;
+mod plan;
+mod scan;
+mod self_test;
+mod shapes;
+#[expect(unsafe_code, reason = "AVX2 intrinsics")]
+mod simd;
 mod spec;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod validate;
 
-pub use engine::{Engine, Scratch};
+pub use edges::Edges;
+pub use engine::Engine;
 pub use error::{EngineError, ScanError, SelfTestError};
-pub use spec::{Context, DetectorSpec, Edges, Family, Shape, SpecError, Validator};
+pub use scan::{Scratch, TEXT_BYTES_MAX};
+pub use shapes::Trigger;
+pub use spec::{Context, DetectorSpec, Family, Shape, SpecError};
+pub use validate::Validator;

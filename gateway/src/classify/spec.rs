@@ -2,6 +2,10 @@
 
 use serde::Deserialize;
 
+use super::edges::Edges;
+use super::shapes::Trigger;
+use super::validate::Validator;
+
 /// Longest match of a detector that does not say otherwise, bytes.
 const MAX_LENGTH_DEFAULT: u32 = 4096;
 
@@ -34,21 +38,6 @@ impl Family {
     }
 }
 
-/// What must not touch a match. A JSON escape such as `\n` before a match never touches it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Edges {
-    /// Anything may.
-    None,
-    /// No letter, digit or underscore.
-    #[default]
-    Word,
-    /// As `Word`; nor may the match continue a number: `12.` or `12-` before, `.5` or `-5` after.
-    Number,
-    /// No letter, digit, `_`, `-`, `+`, `/` or `=`: the alphabets of tokens.
-    Token,
-}
-
 /// Whether a context word (`keywords`) must be near a match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,17 +47,6 @@ pub enum Context {
     None,
     /// A keyword must be in the key of the value, or within 30 bytes in the same value.
     Required,
-}
-
-/// A check in code that a pattern cannot express; named in declarations in snake_case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Validator {
-    /// Every match is a finding.
-    #[default]
-    None,
-    /// Luhn checksum (ISO/IEC 7812-1 annex B).
-    Luhn,
 }
 
 /// One way in which a detector's value is written.
@@ -86,6 +64,10 @@ pub struct Shape {
     /// The check of the matched bytes.
     #[serde(default)]
     pub validator: Validator,
+    /// Where stage 1 looks, for the built-in shapes that the pass over shapes knows; the compiler finds a
+    /// literal or a run of digits in any other pattern.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
 }
 
 /// A detector: what is looked for, how it is recognised, what it must and must not match.
@@ -101,7 +83,7 @@ pub struct DetectorSpec {
     /// Context words: lower case, words separated by one space.
     #[serde(default)]
     pub keywords: Vec<String>,
-    /// Words in the key of a value that speak against a finding.
+    /// Words near a value that speak against a finding, unless a keyword is there too.
     #[serde(default)]
     pub not_keywords: Vec<String>,
     /// Values that are never findings: known samples, compared without separators and case.
@@ -144,7 +126,13 @@ impl DetectorSpec {
             not_keywords: Vec::new(),
             allow: Vec::new(),
             max_length: MAX_LENGTH_DEFAULT,
-            shapes: vec![Shape { pattern: pattern.to_owned(), edges: Edges::Word, context, validator }],
+            shapes: vec![Shape {
+                pattern: pattern.to_owned(),
+                edges: Edges::Word,
+                context,
+                validator,
+                trigger: None,
+            }],
             matches: Vec::new(),
             rejects: Vec::new(),
         })
@@ -173,29 +161,6 @@ pub enum SpecError {
         /// The names that exist, separated by commas.
         known: String,
     },
-}
-
-impl Validator {
-    /// Every validator with its name, in the order of documentation.
-    pub const ALL: &[(&str, Validator)] = &[("none", Self::None), ("luhn", Self::Luhn)];
-
-    /// The validator of that name.
-    ///
-    /// # Errors
-    ///
-    /// When there is none: the error lists those that exist.
-    pub fn named(name: &str) -> Result<Self, SpecError> {
-        let found = Self::ALL.iter().find(|(known, _)| *known == name);
-        found.map(|(_, validator)| *validator).ok_or_else(|| SpecError::UnknownValidator {
-            name: name.to_owned(),
-            known: Self::ALL.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
-        })
-    }
-
-    /// The validator's name as declarations write it.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(_, validator)| *validator == self).map_or("none", |(name, _)| name)
-    }
 }
 
 fn max_length_default() -> u32 {

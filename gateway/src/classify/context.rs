@@ -1,0 +1,304 @@
+//! Context words: what the key of a value, or the text around a match, says about it.
+//!
+//! The region before a match reaches back to the key when the match lies at the beginning of a value: a JSON
+//! member name (and the name of the object or array around it), a logfmt or form key, an XML element. In
+//! running text it is the last 30 bytes (the window of Macie and Datadog). What belongs to the previous
+//! value never counts.
+
+/// Bytes of running text before and after a match in which a context word counts.
+const WINDOW_BYTES: usize = 30;
+/// Longest key, bytes.
+const KEY_BYTES_MAX: usize = 48;
+/// How far back the name of an array is looked for, bytes.
+const ARRAY_BYTES_MAX: usize = 192;
+
+/// Words of a phrase at most.
+const PHRASE_WORDS_MAX: usize = 3;
+
+/// A set of context words and phrases, each with the owners that look for it.
+///
+/// A phrase is found in any case, its words separated by one byte, a camelCase hump or nothing; an `s` may
+/// follow. It is not found inside a longer word.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// Open addressing by the hash of the letters; a power of two, at most half full.
+    slots: Vec<Option<Slot>>,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    hash: u64,
+    owners: Vec<u16>,
+}
+
+/// The part of the text before and after a match that may hold a context word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Region {
+    /// First byte of the region before the match.
+    pub(super) before: usize,
+    /// Whether the region before is the key of the value and nothing else.
+    pub(super) is_key: bool,
+    /// One past the last byte of the region after the match.
+    pub(super) after: usize,
+}
+
+impl Words {
+    /// A set of `words`, each with its owners; `None` when there is no word.
+    pub(super) fn new(words: &[(String, Vec<u16>)]) -> Option<Self> {
+        let mut set = Self { slots: vec![None; (2 * words.len()).next_power_of_two()] };
+        for (word, owners) in words {
+            let letters = word.bytes().filter(u8::is_ascii_alphanumeric);
+            let hash = letters.fold(HASH_SEED, extend_hash);
+            let at = set.position(hash);
+            let slot = set.slots[at].get_or_insert(Slot { hash, owners: Vec::new() });
+            slot.owners.extend(owners);
+        }
+        (!words.is_empty()).then_some(set)
+    }
+
+    /// Calls `found(owner)` for every word in `text`, possibly more than once.
+    pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(u16)) {
+        // Hashes of the phrases that began with this word, the one before, and the one before that.
+        let mut phrases = [None; PHRASE_WORDS_MAX];
+        let mut end_before = 0;
+        let mut at = 0;
+        while let Some((start, end)) = next_word(text, at) {
+            if start > end_before + 1 {
+                phrases = [None; PHRASE_WORDS_MAX];
+            }
+            phrases.rotate_right(1);
+            phrases[0] = Some(HASH_SEED);
+            let (letters, last) = text[start..end].split_at(end - start - 1);
+            for hash in phrases.iter_mut().flatten() {
+                *hash = letters.iter().copied().fold(*hash, extend_hash);
+                if last.eq_ignore_ascii_case(b"s") {
+                    self.report(*hash, &mut found);
+                }
+                *hash = last.iter().copied().fold(*hash, extend_hash);
+                self.report(*hash, &mut found);
+            }
+            (end_before, at) = (end, end);
+        }
+    }
+
+    #[inline]
+    fn report(&self, hash: u64, found: &mut impl FnMut(u16)) {
+        if let Some(slot) = &self.slots[self.position(hash)] {
+            slot.owners.iter().for_each(|owner| found(*owner));
+        }
+    }
+
+    /// The slot of `hash`, or the free one where it belongs.
+    #[inline]
+    fn position(&self, hash: u64) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut at = (hash >> 32) as usize & mask;
+        while self.slots[at].as_ref().is_some_and(|slot| slot.hash != hash) {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+}
+
+/// Offset basis and prime of FNV-1a (Fowler, Noll, Vo; RFC 9923), 64 bits.
+const HASH_SEED: u64 = 0xcbf2_9ce4_8422_2325;
+const HASH_PRIME: u64 = 0x0100_0000_01b3;
+
+#[inline]
+fn extend_hash(hash: u64, letter: u8) -> u64 {
+    (hash ^ u64::from(letter.to_ascii_lowercase())).wrapping_mul(HASH_PRIME)
+}
+
+/// The next run of letters at or after `at` that is one word: `userSSN` is two, `SSNValue` as well.
+#[inline]
+fn next_word(text: &[u8], at: usize) -> Option<(usize, usize)> {
+    let start = at + text[at..].iter().position(u8::is_ascii_alphabetic)?;
+    let mut end = start + 1;
+    while end < text.len() && text[end].is_ascii_alphabetic() {
+        let hump = text[end].is_ascii_uppercase()
+            && (text[end - 1].is_ascii_lowercase() || text.get(end + 1).is_some_and(u8::is_ascii_lowercase));
+        if hump {
+            break;
+        }
+        end += 1;
+    }
+    Some((start, end))
+}
+
+impl Region {
+    /// The region around the match `start..end` of `field`.
+    pub(super) fn around(field: &[u8], start: usize, end: usize) -> Self {
+        let (before, is_key) = before(field, start);
+        Self { before, is_key, after: after(field, end) }
+    }
+}
+
+/// Where the region before `start` begins, and whether it is a key.
+fn before(field: &[u8], start: usize) -> (usize, bool) {
+    let floor = start.saturating_sub(WINDOW_BYTES);
+    let mut at = start;
+    while at > floor {
+        at -= 1;
+        let key = match field[at] {
+            b'"' | b'\'' => key_before(field, at),
+            b'=' | b':' if at + 1 == start => key_before(field, at + 1),
+            b'>' => Some(element_before(field, at)),
+            b'{' | b'[' => Some(name_of_container(field, at)),
+            b',' if at + 1 == start => Some(array_before(field, at)),
+            b'\n' => return (at + 1, false),
+            _ => None,
+        };
+        if let Some(key) = key {
+            return (key, true);
+        }
+    }
+    let whole_word = field[floor..start].iter().position(|byte| !byte.is_ascii_alphabetic());
+    (if floor == 0 { 0 } else { floor + whole_word.unwrap_or(0) }, false)
+}
+
+/// Where the region after `end` ends: with the value, at most `WINDOW_BYTES` on.
+fn after(field: &[u8], end: usize) -> usize {
+    let rest = &field[end..field.len().min(end + WINDOW_BYTES)];
+    let stop =
+        rest.iter().position(|byte| matches!(byte, b'"' | b'\n' | b',' | b'}' | b']' | b'<' | b'&' | b'='));
+    end + stop.unwrap_or(rest.len())
+}
+
+/// The start of the key that names the value which opens at `value` (its quote, or its first byte): the key
+/// and, when the member is the first of its object, the name of that object. `None` when there is no key.
+fn key_before(field: &[u8], value: usize) -> Option<usize> {
+    let separator = skip_back(field, value, |byte| matches!(byte, b' ' | b'\\' | b'\t'));
+    match field.get(separator.checked_sub(1)?)? {
+        b':' | b'=' => Some(key_start(field, separator - 1)),
+        b',' => Some(array_before(field, separator - 1)),
+        b'[' | b'{' => Some(name_of_container(field, separator - 1)),
+        _ => None,
+    }
+}
+
+/// The start of the key whose separator is at `separator`.
+fn key_start(field: &[u8], separator: usize) -> usize {
+    let end = skip_back(field, separator, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\''));
+    let floor = end.saturating_sub(KEY_BYTES_MAX);
+    let is_key =
+        |byte: u8| is_key_byte(byte) || byte == b' ' && field.get(end) != Some(&b'=') && end != separator;
+    let mut start = end;
+    while start > floor && is_key(field[start - 1]) {
+        start -= 1;
+    }
+    let outer =
+        skip_back(field, start, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\'' | b'\n' | b'\t' | b'\r'));
+    match outer.checked_sub(1).and_then(|index| field.get(index)) {
+        Some(b'{') => name_of_container(field, outer - 1),
+        _ => start,
+    }
+}
+
+/// The start of the name before the `{` or `[` at `open`; `open` when it has none.
+fn name_of_container(field: &[u8], open: usize) -> usize {
+    let separator =
+        skip_back(field, open, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\n' | b'\t' | b'\r'));
+    match separator.checked_sub(1).and_then(|index| field.get(index)) {
+        Some(b':' | b'=') => {
+            let end = skip_back(field, separator - 1, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\''));
+            let floor = end.saturating_sub(KEY_BYTES_MAX);
+            let mut start = end;
+            while start > floor && is_key_byte(field[start - 1]) {
+                start -= 1;
+            }
+            start
+        }
+        _ => open,
+    }
+}
+
+/// The start of the name of the array in which a comma at `comma` separates simple values; else `comma`.
+fn array_before(field: &[u8], comma: usize) -> usize {
+    let floor = comma.saturating_sub(ARRAY_BYTES_MAX);
+    let mut at = comma;
+    while at > floor {
+        at -= 1;
+        match field[at] {
+            b'[' => return name_of_container(field, at),
+            b'{' | b'}' | b']' | b':' | b'=' | b'\n' => return comma,
+            _ => {}
+        }
+    }
+    comma
+}
+
+/// The start of the XML element whose `>` is at `close`.
+fn element_before(field: &[u8], close: usize) -> usize {
+    let floor = close.saturating_sub(KEY_BYTES_MAX);
+    let open = field[floor..close].iter().rposition(|byte| *byte == b'<');
+    open.map_or(close, |open| floor + open)
+}
+
+/// Walks back from `at` over bytes that `skip` names, at most `KEY_BYTES_MAX`.
+fn skip_back(field: &[u8], at: usize, skip: impl Fn(u8) -> bool) -> usize {
+    let skipped = field[..at].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| skip(**byte)).count();
+    at - skipped
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn region(text: &str) -> String {
+        let start = text.find("123456789").unwrap();
+        let region = Region::around(text.as_bytes(), start, start + 9);
+        text[region.before..start].to_owned()
+    }
+
+    #[test]
+    fn the_region_is_the_key_of_the_value_or_the_text_before_it() {
+        let cases = [
+            (r#"{"a":"x","ssn":"123456789"}"#, r#"ssn":""#),
+            (r#"{"a":"ssn","n": 123456789}"#, r#"n": "#),
+            (r#"{"ssn":{"value":"123456789"}}"#, r#"ssn":{"value":""#),
+            (r#"{"ssn":["1","2","123456789"]}"#, r#"ssn":["1","2",""#),
+            (r#"{\"ssn\":\"123456789\"}"#, r#"ssn\":\""#),
+            ("ssn=1 n=123456789", "n="),
+            ("<ssn>1</ssn><n>123456789</n>", "<n>"),
+            ("ssn,123456789,x", ","),
+            ("SSN: 123456789", "SSN: "),
+            ("ssn: 1\nnumber 123456789", "number "),
+            ("the text before this is longer, but ssn 123456789", " longer, but ssn "),
+        ];
+        for (text, expected) in cases {
+            assert!(
+                region(text).ends_with(expected) && region(text).len() <= expected.len() + 16,
+                "{text}: {}",
+                region(text)
+            );
+        }
+        assert!(!region(r#"{"a":"ssn","n": 123456789}"#).contains("ssn"));
+    }
+
+    #[test]
+    fn a_word_is_found_in_any_spelling_but_not_inside_another() {
+        let words = Words::new(&[("card number".to_owned(), vec![1]), ("pan".to_owned(), vec![2])]).unwrap();
+        let cases: [(&str, &[u16]); 10] = [
+            ("Card Number: ", &[1]),
+            (r#""card_number":""#, &[1]),
+            (r#""userCardNumber":""#, &[1]),
+            ("cardnumbers=", &[1]),
+            ("PANValue", &[2]),
+            ("PAN ", &[2]),
+            ("pan", &[2]),
+            ("span ", &[]),
+            ("panel ", &[]),
+            ("discard number", &[]),
+        ];
+        for (text, expected) in cases {
+            let mut found = Vec::new();
+            words.find(text.as_bytes(), |owner| found.push(owner));
+            found.dedup();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Patterns as syntax trees: parsing, what they certainly contain, and their text for Hyperscan.
+//!
+//! The language is that of the `regex` crate with Unicode off, so `\d` is `[0-9]` and `.` is any byte but a
+//! newline. Hyperscan's text is printed from the parsed tree, so that both engines read one language.
+
+use std::fmt::Write;
+
+use regex_syntax::hir::literal::{Extractor, Literal, Seq, rank};
+use regex_syntax::hir::{Capture, Class, Hir, HirKind, Repetition};
+
+/// Longest literal that is looked for, bytes: Hyperscan's literal matcher compares eight at once.
+const LITERAL_BYTES_MAX: usize = 8;
+/// Shortest, bytes.
+const LITERAL_BYTES_MIN: usize = 3;
+/// Most literals that stand for one pattern.
+const LITERALS_MAX: usize = 64;
+
+/// Literals of which every match has one at the same place of its pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Required {
+    /// The literals, lower case when `caseless`.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// Letters match in either case.
+    pub(super) caseless: bool,
+    /// Index of the piece of the pattern that begins with them.
+    pub(super) piece: usize,
+}
+
+/// Parses a pattern.
+///
+/// # Errors
+///
+/// The parser's words, with a caret below the mistake.
+pub(super) fn parse(pattern: &str) -> Result<Hir, String> {
+    let parsed = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+    parsed.map(without_captures).map_err(|error| error.to_string())
+}
+
+/// The alternatives at the top of a pattern.
+pub(super) fn branches(hir: &Hir) -> Vec<Hir> {
+    match hir.kind() {
+        HirKind::Alternation(branches) => branches.clone(),
+        _ => vec![hir.clone()],
+    }
+}
+
+/// The pieces that follow each other at the top of a pattern.
+pub(super) fn pieces(hir: &Hir) -> Vec<Hir> {
+    match hir.kind() {
+        HirKind::Concat(pieces) => pieces.clone(),
+        _ => vec![hir.clone()],
+    }
+}
+
+/// The best literals to look for: long, rare, few, near the start; `None` when there are none.
+pub(super) fn required(pieces: &[Hir]) -> Option<Required> {
+    let candidates = (0..pieces.len()).filter_map(|piece| {
+        let mut seq = leading_literals(&pieces[piece..])?;
+        let caseless = fold_case(&mut seq);
+        let literals: Vec<Vec<u8>> =
+            seq.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+        Some(Required { literals, caseless, piece })
+    });
+    candidates.max_by_key(|required| score(required, pieces))
+}
+
+/// The index of the first piece that is a literal beginning with `byte`.
+pub(super) fn piece_beginning_with(pieces: &[Hir], byte: u8) -> Option<usize> {
+    pieces.iter().position(|piece| match piece.kind() {
+        HirKind::Literal(literal) => literal.0.first() == Some(&byte),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| range.start() == byte && range.end() == byte)
+        }
+        _ => false,
+    })
+}
+
+/// Length of the run of bytes that `is_member` holds for and with which every match begins, bytes.
+pub(super) fn leading_run(pieces: &[Hir], is_member: impl Fn(u8) -> bool + Copy) -> usize {
+    let mut length = 0;
+    for piece in pieces {
+        let (run, whole) = run_of(piece, is_member);
+        length += run;
+        if !whole {
+            break;
+        }
+    }
+    length
+}
+
+/// The pattern without look-around: it matches at least where the original does.
+pub(super) fn without_looks(hir: &Hir) -> Hir {
+    rewrite(hir, &|hir| matches!(hir.kind(), HirKind::Look(_)).then(Hir::empty))
+}
+
+/// The text of a pattern, without its look-around, as PCRE (so Hyperscan) reads it.
+pub(super) fn pcre(hir: &Hir) -> String {
+    let mut text = String::new();
+    print(&without_looks(hir), &mut text);
+    text
+}
+
+fn without_captures(hir: Hir) -> Hir {
+    rewrite(&hir, &|hir| match hir.kind() {
+        HirKind::Capture(Capture { sub, .. }) => Some(without_captures((**sub).clone())),
+        _ => None,
+    })
+}
+
+/// Rebuilds a tree; `replace` returns what stands for a node, or `None` to keep it and look below.
+fn rewrite(hir: &Hir, replace: &impl Fn(&Hir) -> Option<Hir>) -> Hir {
+    if let Some(replaced) = replace(hir) {
+        return replaced;
+    }
+    let all = |subs: &[Hir]| subs.iter().map(|sub| rewrite(sub, replace)).collect::<Vec<_>>();
+    match hir.kind() {
+        HirKind::Concat(subs) => Hir::concat(all(subs)),
+        HirKind::Alternation(subs) => Hir::alternation(all(subs)),
+        HirKind::Capture(capture) => rewrite(&capture.sub, replace),
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            sub: Box::new(rewrite(&repetition.sub, replace)),
+            ..repetition.clone()
+        }),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+    }
+}
+
+/// The finite set of literals with which a match of `pieces` begins, cut to `LITERAL_BYTES_MAX`.
+fn leading_literals(pieces: &[Hir]) -> Option<Seq> {
+    let hir = Hir::concat(pieces.iter().map(without_looks).collect());
+    let mut extractor = Extractor::new();
+    extractor.limit_class(16).limit_repeat(16).limit_literal_len(LITERAL_BYTES_MAX).limit_total(300);
+    let mut seq = extractor.extract(&hir);
+    seq.keep_first_bytes(LITERAL_BYTES_MAX);
+    seq.dedup();
+    (seq.is_finite() && seq.min_literal_len()? >= LITERAL_BYTES_MIN).then_some(seq)
+}
+
+/// Folds spellings that differ only in case into one; whether there were any. More than `LITERALS_MAX` are
+/// shortened until they are fewer.
+fn fold_case(seq: &mut Seq) -> bool {
+    let spellings = seq.literals().unwrap_or_default();
+    let mut lower: Vec<Vec<u8>> =
+        spellings.iter().map(|literal| literal.as_bytes().to_ascii_lowercase()).collect();
+    lower.sort_unstable();
+    lower.dedup();
+    let caseless = lower.len() < spellings.len();
+    if caseless {
+        *seq = Seq::new(
+            lower.into_iter().map(Literal::inexact).collect::<Vec<_>>().iter().map(Literal::as_bytes),
+        );
+    }
+    let mut length = LITERAL_BYTES_MAX;
+    while seq.len().is_some_and(|count| count > LITERALS_MAX) && length > LITERAL_BYTES_MIN {
+        length -= 1;
+        seq.keep_first_bytes(length);
+        seq.sort();
+        seq.dedup();
+    }
+    caseless
+}
+
+/// Higher is better. The unit is about one bit of how seldom the literals occur in text.
+fn score(required: &Required, pieces: &[Hir]) -> i64 {
+    let rarity = |literal: &Vec<u8>| literal.iter().map(|byte| 10 - i64::from(rank(*byte)) / 32).sum::<i64>();
+    let rarest = required.literals.iter().map(rarity).min().unwrap_or(0);
+    let count = i64::from(required.literals.len().ilog2());
+    let caseless = if required.caseless { 4 } else { 0 };
+    let reverse = match fixed_length(&pieces[..required.piece]) {
+        Some(_) => 0,
+        None => 12,
+    };
+    rarest - 4 * count - caseless - reverse
+}
+
+/// The length of every match of `pieces`, when all have the same.
+pub(super) fn fixed_length(pieces: &[Hir]) -> Option<usize> {
+    pieces.iter().try_fold(0, |length, piece| {
+        let properties = piece.properties();
+        let least = properties.minimum_len()?;
+        (properties.maximum_len()? == least).then_some(length + least)
+    })
+}
+
+/// The least length of the run of members with which a match of `hir` begins, and whether a match consists of
+/// members only.
+fn run_of(hir: &Hir, is_member: impl Fn(u8) -> bool + Copy) -> (usize, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (0, true),
+        HirKind::Literal(literal) => {
+            let run = literal.0.iter().take_while(|byte| is_member(**byte)).count();
+            (run, run == literal.0.len())
+        }
+        HirKind::Class(class) => {
+            let member = class_bytes(class).all(is_member);
+            (usize::from(member), member)
+        }
+        HirKind::Repetition(repetition) => {
+            let (run, whole) = run_of(&repetition.sub, is_member);
+            let least = repetition.min as usize;
+            (if whole { run * least } else { run * least.min(1) }, whole)
+        }
+        HirKind::Concat(subs) => {
+            let whole = subs.iter().all(|sub| run_of(sub, is_member).1);
+            (leading_run(subs, is_member), whole)
+        }
+        HirKind::Alternation(subs) => {
+            let runs: Vec<_> = subs.iter().map(|sub| run_of(sub, is_member)).collect();
+            (runs.iter().map(|run| run.0).min().unwrap_or(0), runs.iter().all(|run| run.1))
+        }
+        HirKind::Capture(capture) => run_of(&capture.sub, is_member),
+    }
+}
+
+fn class_bytes(class: &Class) -> impl Iterator<Item = u8> {
+    let ranges: Vec<(u8, u8)> = match class {
+        Class::Bytes(class) => class.ranges().iter().map(|range| (range.start(), range.end())).collect(),
+        Class::Unicode(class) => {
+            class.ranges().iter().map(|range| (narrow(range.start()), narrow(range.end()))).collect()
+        }
+    };
+    ranges.into_iter().flat_map(|(start, end)| start..=end)
+}
+
+/// A character as a byte: with Unicode off, classes of characters hold ASCII only.
+fn narrow(character: char) -> u8 {
+    u8::try_from(character).unwrap_or(u8::MAX)
+}
+
+fn print(hir: &Hir, text: &mut String) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => text.push_str("(?:)"),
+        HirKind::Literal(literal) => literal.0.iter().for_each(|byte| print_byte(*byte, text)),
+        HirKind::Class(class) => print_class(class, text),
+        HirKind::Repetition(repetition) => {
+            print_group(&repetition.sub, text);
+            let (least, most) = (repetition.min, repetition.max);
+            match most {
+                Some(most) => write!(text, "{{{least},{most}}}"),
+                None => write!(text, "{{{least},}}"),
+            }
+            .expect("writing to a String cannot fail");
+        }
+        HirKind::Capture(capture) => print_group(&capture.sub, text),
+        HirKind::Concat(subs) => subs.iter().for_each(|sub| match sub.kind() {
+            HirKind::Alternation(_) => print_group(sub, text),
+            _ => print(sub, text),
+        }),
+        HirKind::Alternation(subs) => {
+            for (index, sub) in subs.iter().enumerate() {
+                if index > 0 {
+                    text.push('|');
+                }
+                print(sub, text);
+            }
+        }
+    }
+}
+
+fn print_group(hir: &Hir, text: &mut String) {
+    text.push_str("(?:");
+    print(hir, text);
+    text.push(')');
+}
+
+fn print_class(class: &Class, text: &mut String) {
+    let mut bytes = class_bytes(class).peekable();
+    text.push('[');
+    while let Some(start) = bytes.next() {
+        let mut end = start;
+        while let Some(next) = bytes.next_if(|next| end.checked_add(1) == Some(*next)) {
+            end = next;
+        }
+        print_byte(start, text);
+        text.push('-');
+        print_byte(end, text);
+    }
+    text.push(']');
+}
+
+/// One byte as `\xHH`.
+pub(super) fn print_byte(byte: u8, text: &mut String) {
+    write!(text, "\\x{byte:02x}").expect("writing to a String cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rarest_literal_stands_for_a_pattern() {
+        let cases: [(&str, &[&str], usize, bool); 5] = [
+            ("ghp_[A-Za-z0-9]{36}", &["ghp_"], 0, false),
+            ("(?:AKIA|ASIA)[A-Z2-7]{16}", &["AKIA", "ASIA"], 0, false),
+            ("sk-[a-z]{20}T3BlbkFJ[a-z]{20}", &["T3BlbkFJ"], 2, false),
+            ("(?i)token[0-9]{5}", &["token"], 0, true),
+            (r"EMP-\d{6}", &["EMP-"], 0, false),
+        ];
+        for (pattern, literals, piece, caseless) in cases {
+            let required = required(&pieces(&parse(pattern).unwrap())).unwrap();
+            let found: Vec<&str> =
+                required.literals.iter().map(|literal| std::str::from_utf8(literal).unwrap()).collect();
+            if pattern.starts_with("(?i)") {
+                assert!(found[0].starts_with(literals[0]), "{found:?}");
+            } else {
+                assert!(
+                    literals.iter().all(|literal| found.iter().any(|f| f.starts_with(literal))),
+                    "{found:?}"
+                );
+                assert_eq!(required.piece, piece, "{pattern}");
+            }
+            assert_eq!(required.caseless, caseless, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_leading_run_of_digits_is_certain() {
+        let digits =
+            |pattern: &str| leading_run(&pieces(&parse(pattern).unwrap()), |byte| byte.is_ascii_digit());
+        assert_eq!(digits(r"[2-6]\d{11,18}"), 12);
+        assert_eq!(digits(r"\d{3}-\d{2}"), 3);
+        assert_eq!(digits(r"\d{3}(?:1|23)\d"), 5);
+        assert_eq!(digits(r"a\d{3}"), 0);
+    }
+
+    #[test]
+    fn printed_patterns_are_explicit() {
+        assert_eq!(
+            pcre(&parse(r"\ba[0-2]{2,}(b|c)?").unwrap()),
+            r"\x61(?:[\x30-\x32]){2,}(?:[\x62-\x63]){0,1}"
+        );
+    }
+}

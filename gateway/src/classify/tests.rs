@@ -1,0 +1,311 @@
+//! The engine against the oracle, and the quality of the built-in detectors.
+
+use std::collections::BTreeMap;
+
+use super::oracle::Oracle;
+use super::{DetectorSpec, Engine, catalog};
+use crate::payload::{Field, Finding, Part};
+
+/// Fields of a text that is the lines of `records` one after the other, without anything between them, so that
+/// each field's edge is crossed by what looks like a value.
+fn glue(records: &[impl AsRef<[u8]>]) -> (Vec<u8>, Vec<Field>) {
+    let (mut text, mut fields) = (Vec::new(), Vec::new());
+    for (record, bytes) in (0..).zip(records) {
+        let start = text.len() as u32;
+        text.extend_from_slice(bytes.as_ref());
+        fields.push(Field { record, part: Part::Value, start, end: text.len() as u32 });
+    }
+    (text, fields)
+}
+
+fn scan(engine: &Engine, text: &[u8], fields: &[Field]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    engine.scan(&mut engine.scratch(), text, fields, &mut findings).unwrap();
+    findings
+}
+
+#[track_caller]
+fn assert_agreement(engine: &Engine, oracle: &Oracle, text: &[u8], fields: &[Field]) {
+    let (found, expected) = (scan(engine, text, fields), oracle.scan(text, fields));
+    if found == expected {
+        return;
+    }
+    let describe = |finding: &Finding| {
+        let id = &engine.detector(finding.detector).id;
+        format!(
+            "{id} {}..{} {:?}",
+            finding.start,
+            finding.end,
+            String::from_utf8_lossy(&text[finding.range()])
+        )
+    };
+    let only = |these: &[Finding], those: &[Finding]| {
+        these.iter().filter(|finding| !those.contains(finding)).map(describe).collect::<Vec<_>>()
+    };
+    panic!(
+        "only the engine: {:#?}\nonly the oracle: {:#?}\ntext: {:?}",
+        only(&found, &expected),
+        only(&expected, &found),
+        String::from_utf8_lossy(text)
+    );
+}
+
+/// A generator of numbers that needs no crate (Steele and others, "Fast splittable pseudorandom number
+/// generators", 2014).
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ mixed >> 31) >> 1) as usize % bound
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+}
+
+/// A record made of the examples of the detectors, whole, cut or changed, and of what stands between values.
+fn record(random: &mut SplitMix, specs: &[DetectorSpec]) -> Vec<u8> {
+    const BETWEEN: [&str; 22] = [
+        " ",
+        ",",
+        "\"",
+        ":",
+        "-",
+        ".",
+        "\\n",
+        "\\\"",
+        "=",
+        "+",
+        "/",
+        "@",
+        "(",
+        "\n",
+        "ssn ",
+        "\"phone\":\"",
+        "1",
+        "a",
+        "%20",
+        "\\u0022",
+        "{\"card\":",
+        "é",
+    ];
+    let mut record = Vec::new();
+    for _ in 0..1 + random.below(6) {
+        let spec = random.pick(specs);
+        let examples: Vec<&String> = spec.matches.iter().chain(&spec.rejects).collect();
+        let example = random.pick(&examples).as_bytes();
+        let from = if random.below(3) == 0 { random.below(example.len()) } else { 0 };
+        let mut piece = example[from..].to_vec();
+        if random.below(3) == 0 && !piece.is_empty() {
+            let at = random.below(piece.len());
+            piece[at] = *random.pick(b"0123456789abcdefXYZ -.:@\"\\");
+        }
+        record.extend_from_slice(&piece);
+        for _ in 0..random.below(3) {
+            record.extend_from_slice(random.pick(&BETWEEN).as_bytes());
+        }
+    }
+    record
+}
+
+#[test]
+fn the_engine_agrees_with_the_oracle_on_glued_records() {
+    let specs = catalog::builtin();
+    let (engine, oracle) = (Engine::compile(specs).unwrap(), Oracle::new(specs));
+    let rounds: u64 =
+        std::env::var("GATEWAY_ORACLE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(60);
+    for seed in 0..rounds {
+        let mut random = SplitMix(seed);
+        let records: Vec<Vec<u8>> = (0..12).map(|_| record(&mut random, specs)).collect();
+        let (text, fields) = glue(&records);
+        assert_agreement(&engine, &oracle, &text, &fields);
+    }
+}
+
+#[test]
+fn what_lies_outside_the_fields_is_not_found() {
+    let engine = Engine::compile(catalog::builtin()).unwrap();
+    let text = b"9joe@example.com 4111111111111111";
+    let field = |start, end| Field { record: 0, part: Part::Value, start, end };
+    assert!(scan(&engine, text, &[]).is_empty());
+    assert!(scan(&engine, text, &[field(0, 6), field(6, 16)]).is_empty());
+    assert_eq!(scan(&engine, text, &[field(1, 16)]).len(), 1);
+}
+
+#[test]
+fn a_value_at_the_start_of_a_field_is_found_whatever_precedes_the_field() {
+    let engine = Engine::compile(catalog::builtin()).unwrap();
+    for before in [&b"1"[..], b"a", b"-", b"4111", b"\\", b"%", b"."] {
+        let (text, fields) = glue(&[before, b"4111111111111111", b"joe@x.com", b"10.2.3.4", b"536-13-7674"]);
+        assert_eq!(scan(&engine, &text, &fields).len(), 4, "after {:?}", String::from_utf8_lossy(before));
+    }
+}
+
+#[test]
+fn a_custom_detector_needs_its_keyword() {
+    let custom = DetectorSpec::custom("badge", r"B\d{6}", vec!["badge".to_owned()], "none").unwrap();
+    let engine = Engine::compile(&[custom]).unwrap();
+    let count = |line: &[u8]| {
+        let (text, fields) = glue(&[line]);
+        scan(&engine, &text, &fields).len()
+    };
+    assert_eq!(count(br#"{"badge":"B123456"}"#), 1);
+    assert_eq!(count(br#"{"part":"B123456"}"#), 0);
+}
+
+#[test]
+fn every_kind_of_custom_pattern_agrees_with_the_oracle() {
+    let patterns = [
+        r"EMP-\d{6}",
+        r"(?i)cust[a-z]{2}\d{4}",
+        r"[a-z]{3,5}-KEY-[0-9]+",
+        r"\d{9,12}",
+        r"[xyz]\d[xyz]\d",
+        r"\bab+c\b",
+        r"a(b|c)d|e{2}f",
+    ];
+    let spec = |(index, pattern): (usize, &&str)| {
+        DetectorSpec::custom(&format!("custom_{index}"), pattern, Vec::new(), "none").unwrap()
+    };
+    let specs: Vec<DetectorSpec> = patterns.iter().enumerate().map(spec).collect();
+    let (engine, oracle) = (Engine::compile(&specs).unwrap(), Oracle::new(&specs));
+    let mut random = SplitMix(7);
+    let pieces = [
+        "EMP-123456",
+        "CustAb1234",
+        "abc-KEY-77",
+        "123456789012",
+        "x1y2",
+        "abbbc",
+        "acd",
+        "eef",
+        " ",
+        "-",
+        "z",
+        "9",
+    ];
+    for _ in 0..400 {
+        let records: Vec<String> =
+            (0..4).map(|_| (0..random.below(6)).map(|_| *random.pick(&pieces)).collect::<String>()).collect();
+        let (text, fields) = glue(&records);
+        assert_agreement(&engine, &oracle, &text, &fields);
+    }
+}
+
+#[test]
+fn patterns_that_cannot_work_are_refused_with_advice() {
+    let cases = [("[a-", "not valid"), ("a*", "empty text"), ("[ab]*a[ab]{20}c", "too large")];
+    for (pattern, problem) in cases {
+        let spec = DetectorSpec::custom("own", pattern, Vec::new(), "none").unwrap();
+        let errors = Engine::compile(&[spec]).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].to_string().contains(problem) && errors[0].detector == "own", "{}", errors[0]);
+    }
+    assert!(DetectorSpec::custom("own", "x", Vec::new(), "lunh").unwrap_err().to_string().contains("luhn"));
+}
+
+#[test]
+fn confirming_is_bounded() {
+    let specs = [DetectorSpec::custom("slow", r"aaa[ab]{3000}c", Vec::new(), "none").unwrap()];
+    let mut specs = specs;
+    specs[0].shapes[0].edges = super::Edges::None;
+    let engine = Engine::compile(&specs).unwrap();
+    let (text, fields) = glue(&[vec![b'a'; 100_000]]);
+    let scanned = engine.scan(&mut engine.scratch(), &text, &fields, &mut Vec::new());
+    assert!(matches!(scanned, Err(super::ScanError::WorkExceeded { .. })));
+}
+
+/// One labelled record: `{"payload":"..","truth":[{"type":"email","start":0,"end":9}]}`, offsets in bytes.
+#[derive(serde::Deserialize)]
+struct Labelled {
+    payload: String,
+    truth: Vec<Truth>,
+}
+
+#[derive(serde::Deserialize, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Truth {
+    #[serde(rename = "type")]
+    detector: String,
+    start: u32,
+    end: u32,
+}
+
+/// Found, wrongly found and missed, with what was wrong.
+#[derive(Default)]
+struct Quality {
+    found: usize,
+    wrong: Vec<String>,
+    missed: Vec<String>,
+}
+
+fn quality(engine: &Engine, records: &[Labelled]) -> BTreeMap<String, Quality> {
+    let mut by_detector: BTreeMap<String, Quality> = BTreeMap::new();
+    for record in records {
+        let (text, fields) = glue(&[&record.payload]);
+        let truth = |finding: &Finding| Truth {
+            detector: engine.detector(finding.detector).id.clone(),
+            start: finding.start,
+            end: finding.end,
+        };
+        let found: Vec<Truth> = scan(engine, &text, &fields).iter().map(truth).collect();
+        let describe = |truth: &Truth| {
+            format!("{:?} in {}", &record.payload[truth.start as usize..truth.end as usize], record.payload)
+        };
+        for truth in &found {
+            let quality = by_detector.entry(truth.detector.clone()).or_default();
+            if record.truth.contains(truth) {
+                quality.found += 1;
+            } else {
+                quality.wrong.push(describe(truth));
+            }
+        }
+        for truth in record.truth.iter().filter(|truth| !found.contains(truth)) {
+            by_detector.entry(truth.detector.clone()).or_default().missed.push(describe(truth));
+        }
+    }
+    by_detector
+}
+
+#[track_caller]
+fn assert_quality(file: &str) {
+    let engine = Engine::compile(catalog::builtin()).unwrap();
+    let records: Vec<Labelled> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut poor = Vec::new();
+    for (detector, quality) in quality(&engine, &records) {
+        let share = |other: usize| quality.found as f64 / (quality.found + other).max(1) as f64;
+        let (precision, recall) = (share(quality.wrong.len()), share(quality.missed.len()));
+        println!("{detector}: {} found, precision {precision:.4}, recall {recall:.4}", quality.found);
+        if precision < 0.995 || recall < 0.995 {
+            let some = |what: &[String]| what.iter().take(8).cloned().collect::<Vec<_>>();
+            poor.push((detector, some(&quality.wrong), some(&quality.missed)));
+        }
+    }
+    assert!(poor.is_empty(), "(detector, wrong, missed): {poor:#?}");
+}
+
+/// By hand: `GATEWAY_CORPUS=records.jsonl cargo test -p gateway --lib corpus -- --nocapture`.
+#[test]
+fn a_labelled_corpus_is_classified_with_at_most_one_mistake_in_two_hundred() {
+    let named = std::env::var("GATEWAY_CORPUS").ok().map(|path| std::fs::read_to_string(path).unwrap());
+    assert_quality(named.as_deref().unwrap_or(include_str!("../../tests/data/labelled.jsonl")));
+}
+
+/// By hand with the variable above: every record of the corpus, glued in runs of 50.
+#[test]
+fn the_engine_agrees_with_the_oracle_on_the_corpus() {
+    let named = std::env::var("GATEWAY_CORPUS").ok().map(|path| std::fs::read_to_string(path).unwrap());
+    let file = named.as_deref().unwrap_or(include_str!("../../tests/data/labelled.jsonl"));
+    let payloads: Vec<String> =
+        file.lines().map(|line| serde_json::from_str::<Labelled>(line).unwrap().payload).collect();
+    let specs = catalog::builtin();
+    let (engine, oracle) = (Engine::compile(specs).unwrap(), Oracle::new(specs));
+    for run in payloads.chunks(50) {
+        let (text, fields) = glue(run);
+        assert_agreement(&engine, &oracle, &text, &fields);
+    }
+}

@@ -1,0 +1,99 @@
+//! E-mail addresses: dot-atoms of RFC 5322 section 3.4.1, labels of RFC 1035 section 2.3.1, a top-level
+//! domain that exists (IANA root zone) or that private networks use.
+
+use std::sync::LazyLock;
+
+use super::Match;
+
+/// Domains that no root server knows and that logs are full of (RFC 2606, RFC 6762 appendix G).
+const PRIVATE_DOMAINS: [&[u8]; 9] =
+    [b"corp", b"example", b"home", b"internal", b"intranet", b"lan", b"local", b"private", b"test"];
+/// Longest local part, bytes (RFC 5321 section 4.5.3.1.1).
+const LOCAL_BYTES_MAX: usize = 64;
+/// Longest label of a domain name, bytes.
+const LABEL_BYTES_MAX: usize = 63;
+
+/// The top-level domains, sorted.
+static TOP_LEVEL_DOMAINS: LazyLock<Vec<&'static [u8]>> =
+    LazyLock::new(|| include_str!("tld.txt").lines().map(str::as_bytes).collect());
+
+/// Whether local part and domain are well formed and it is not the password of a URL.
+pub(super) fn is_valid(found: &Match<'_>) -> bool {
+    let mut parts = found.bytes().splitn(2, |byte| *byte == b'@');
+    let (Some(local), Some(domain)) = (parts.next(), parts.next()) else { return false };
+    let local_is_valid = local.len() <= LOCAL_BYTES_MAX && !local.windows(2).any(|pair| pair == b"..");
+    local_is_valid && is_domain(domain) && !is_userinfo(found) && !is_remote_path(found, local)
+}
+
+fn is_domain(domain: &[u8]) -> bool {
+    let labels = || domain.split(|byte| *byte == b'.');
+    let is_label = |label: &[u8]| {
+        let hyphen_outside = label.starts_with(b"-") || label.ends_with(b"-");
+        (1..=LABEL_BYTES_MAX).contains(&label.len()) && !hyphen_outside
+    };
+    labels().all(is_label) && labels().next_back().is_some_and(is_top_level)
+}
+
+fn is_top_level(label: &[u8]) -> bool {
+    let mut lower = [0; LABEL_BYTES_MAX];
+    let Some(lower) = lower.get_mut(..label.len()) else { return false };
+    lower.copy_from_slice(label);
+    lower.make_ascii_lowercase();
+    TOP_LEVEL_DOMAINS.binary_search(&&*lower).is_ok() || PRIVATE_DOMAINS.contains(&&*lower)
+}
+
+/// Whether the match is the end of `scheme://user:password@host`.
+fn is_userinfo(found: &Match<'_>) -> bool {
+    let before = found.field.get(..found.start).unwrap_or_default();
+    if !before.ends_with(b":") && !before.ends_with(b"/") {
+        return false;
+    }
+    let is_inside = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'<>".contains(byte);
+    let length = before.iter().rev().take(128).take_while(is_inside).count();
+    before[before.len() - length..].windows(3).any(|window| window == b"://")
+}
+
+/// Whether the match is the user and host of a path on another machine, `git@github.com:owner/name`.
+fn is_remote_path(found: &Match<'_>, local: &[u8]) -> bool {
+    local == b"git" && matches!(found.field.get(found.end), Some(b':' | b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, value: &str) -> bool {
+        let start = text.find(value).unwrap();
+        is_valid(&Match { field: text.as_bytes(), start, end: start + value.len() })
+    }
+
+    #[test]
+    fn form_and_domain_decide() {
+        let cases = [
+            ("a.b+tag@sub.domain.co.uk", true),
+            ("x@xn--bcher-kva.example", true),
+            ("ops@db.internal", true),
+            ("a..b@x.com", false),
+            ("logo@2x.png", false),
+            ("a@-x.com", false),
+            ("a@x..com", false),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(check(value, value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn surroundings_decide() {
+        assert!(!check("amqp://user:pass@mq.example.com/", "pass@mq.example.com"));
+        assert!(!check("ssh://git@github.com/x", "git@github.com"));
+        assert!(!check("git@github.com:x/y.git", "git@github.com"));
+        assert!(check("mailto:joe@x.com", "joe@x.com"));
+        assert!(check("see http://x.com or write:joe@x.com", "joe@x.com"));
+    }
+
+    #[test]
+    fn the_list_is_sorted() {
+        assert!(TOP_LEVEL_DOMAINS.is_sorted());
+    }
+}

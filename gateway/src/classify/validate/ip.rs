@@ -1,0 +1,89 @@
+//! Internet addresses: IPv4 in dotted decimal without leading zeros, IPv6 as in RFC 4291 section 2.2.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::Match;
+
+/// Whether the match is an address of a host and not a version number.
+pub(super) fn is_v4(found: &Match<'_>) -> bool {
+    let Some(address) = parse::<Ipv4Addr>(found.bytes()) else { return false };
+    let [first, rest @ ..] = address.octets();
+    // 120.0.0.0 is a version of a browser, and network addresses name no host.
+    first != 0 && rest != [0; 3] && !follows_product(found)
+}
+
+/// Whether the match is an address with at least two groups and a digit.
+pub(super) fn is_v6(found: &Match<'_>) -> bool {
+    let bytes = found.bytes();
+    let groups = bytes.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
+    let has_digit = bytes.iter().any(u8::is_ascii_digit);
+    // Eight groups of two digits each are an EUI-64, not an address.
+    let is_eui64 = bytes.len() == 23 && bytes.iter().skip(2).step_by(3).all(|byte| *byte == b':');
+    let is_loopback = bytes == b"::1";
+    let goes_on = found.field.get(found.end) == Some(&b':');
+    (groups >= 2 && has_digit || is_loopback) && !is_eui64 && !goes_on && parse::<Ipv6Addr>(bytes).is_some()
+}
+
+fn parse<T: FromStr>(bytes: &[u8]) -> Option<T> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// Whether a word of letters and a `/` come before, as in `Chrome/120.0.6099.71`; `localhost/127.0.0.1` is how
+/// Java prints an address.
+fn follows_product(found: &Match<'_>) -> bool {
+    let before = found.field.get(..found.start).unwrap_or_default();
+    let Some(before) = before.strip_suffix(b"/") else { return false };
+    let word =
+        before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(byte)).count();
+    let word = &before[before.len() - word..];
+    !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic) && word != b"localhost"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, value: &str, is_valid: fn(&Match<'_>) -> bool) -> bool {
+        let start = text.find(value).unwrap();
+        is_valid(&Match { field: text.as_bytes(), start, end: start + value.len() })
+    }
+
+    #[test]
+    fn v4_is_an_address_and_no_version() {
+        let cases = [
+            ("from 8.168.151.99", "8.168.151.99", true),
+            ("http://10.1.2.3/", "10.1.2.3", true),
+            ("localhost/127.0.0.1:9092", "127.0.0.1", true),
+            ("/192.168.1.1:80", "192.168.1.1", true),
+            ("Chrome/120.0.60.71", "120.0.60.71", false),
+            ("120.0.0.0", "120.0.0.0", false),
+            ("0.0.0.0", "0.0.0.0", false),
+            ("1.2.3.256", "1.2.3.256", false),
+            ("01.2.3.4", "01.2.3.4", false),
+        ];
+        for (text, value, expected) in cases {
+            assert_eq!(check(text, value, is_v4), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn v6_has_two_groups_and_a_digit() {
+        let cases = [
+            ("2001:db8::8a2e:370:7334", true),
+            ("b7b0:b3d1:deb0:6e62:23f5:bf3a:42b3:4308", true),
+            ("::ffff:192.0.2.128", true),
+            ("fe80::1", true),
+            ("::1", true),
+            ("::", false),
+            ("::a", false),
+            ("ad::face", false),
+            ("12:34:56", false),
+            ("00:11:22:33:44:55:66:77", false),
+            ("1:2:3:4:5:6:7:8:9", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(check(text, text, is_v6), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! JSON Web Tokens, RFC 7519 in the compact form of RFC 7515: the header is base64url of a JSON object that
+//! names its algorithm.
+
+/// As much of the header as is decoded, bytes.
+const HEADER_BYTES_MAX: usize = 1024;
+
+/// Whether the first part decodes to an object with the member `alg`.
+pub(super) fn is_valid(token: &[u8]) -> bool {
+    let header = token.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let mut decoded = [0; HEADER_BYTES_MAX];
+    let Some(length) = decode(header, &mut decoded) else { return false };
+    let header = decoded.get(..length).unwrap_or_default().trim_ascii();
+    let is_object = header.starts_with(b"{") && (length == HEADER_BYTES_MAX || header.ends_with(b"}"));
+    is_object && header.windows(5).any(|window| window == b"\"alg\"") && std::str::from_utf8(header).is_ok()
+}
+
+/// Decodes base64url without padding (RFC 4648 section 5) until `out` is full; `None` for other characters.
+fn decode(text: &[u8], out: &mut [u8; HEADER_BYTES_MAX]) -> Option<usize> {
+    let (mut bits, mut count, mut length) = (0u32, 0u32, 0);
+    for byte in text {
+        bits = bits << 6 | u32::from(value(*byte)?);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            let Some(slot) = out.get_mut(length) else { return Some(length) };
+            *slot = ((bits >> count) & 0xff) as u8;
+            length += 1;
+        }
+    }
+    Some(length)
+}
+
+fn value(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'-' => Some(62),
+        b'_' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_decides() {
+        // The examples of RFC 7519 sections 3.1 and 6.1, the start of the second part.
+        let cases = [
+            ("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0K.dBjf", true),
+            ("eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UiLA0K.", true),
+            ("eyJmb28iOiJiYXIifQ.eyJpc3MiOiJqb2UiLA0K.dBjf", false),
+            ("eyJub3QganNvbg.eyJpc3MiOiJqb2UiLA0K.dBjf", false),
+        ];
+        for (token, expected) in cases {
+            assert_eq!(is_valid(token.as_bytes()), expected, "{token}");
+        }
+    }
+}
