@@ -1,3 +1,4 @@
 //! The whole gateway, from outside: a real process, real sockets, real clients.
 
+mod netns;
 mod steering;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
@@ -11,7 +10,9 @@ use std::time::Duration;
 
 use gateway::steering::{LoadHandle, Steering, SteeringError};
 use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
-use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::CapabilitySet;
+
+use crate::netns::{in_namespace, ip, restrict_to, write_sysctl};
 
 const TRIALS: usize = 20;
 const CONNECTIONS: usize = 8;
@@ -403,82 +404,4 @@ fn make_nowhere() {
         ip(&command.split(' ').collect::<Vec<_>>()).expect("root may, in a namespace of its own");
     }
     write_sysctl("net/ipv4/ip_nonlocal_bind", "1");
-}
-
-/// Sets a sysctl of this thread's network namespace.
-fn write_sysctl(name: &str, value: &str) {
-    std::fs::write(format!("/proc/sys/{name}"), value).expect("root may, in a namespace of its own");
-}
-
-/// Runs `test` in a thread inside a network namespace of its own.
-///
-/// Without root the test is skipped, and says so; on CI that is a failure.
-fn in_namespace(name: &str, test: impl FnOnce() + Send) {
-    let namespace = match Namespace::create(name) {
-        Ok(namespace) => namespace,
-        Err(error) => return skip(&error),
-    };
-    let inside = || {
-        namespace.enter();
-        test();
-    };
-    std::thread::scope(|scope| {
-        if let Err(panic) = scope.spawn(inside).join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
-}
-
-fn skip(reason: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must run this test: {reason}");
-    eprintln!("skipped: needs root and Linux 6.1: {reason}");
-}
-
-/// Leaves this thread, and the threads it starts, only these capabilities.
-fn restrict_to(capabilities: CapabilitySet) {
-    let sets = CapabilitySets {
-        effective: capabilities,
-        permitted: capabilities,
-        inheritable: CapabilitySet::empty(),
-    };
-    rustix::thread::set_capabilities(None, sets).expect("giving up is always allowed");
-}
-
-struct Namespace {
-    name: String,
-}
-
-impl Namespace {
-    /// A namespace with its loopback interface up.
-    fn create(name: &str) -> Result<Self, String> {
-        let namespace = Self { name: format!("steer-{name}-{}", std::process::id()) };
-        ip(&["netns", "add", &namespace.name])?;
-        ip(&["-n", &namespace.name, "link", "set", "lo", "up"])?;
-        Ok(namespace)
-    }
-
-    /// Moves this thread, and the threads it starts, into the namespace.
-    fn enter(&self) {
-        use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-        let file =
-            std::fs::File::open(format!("/run/netns/{}", self.name)).expect("ip-netns(8) puts it there");
-        let kind = Some(LinkNameSpaceType::Network);
-        move_into_link_name_space(std::os::fd::AsFd::as_fd(&file), kind).expect("root may enter");
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        if let Err(error) = ip(&["netns", "del", &self.name]) {
-            eprintln!("network namespace {} stays: {error}", self.name);
-        }
-    }
-}
-
-fn ip(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip").args(arguments).output().map_err(|error| format!("ip: {error}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-    }
 }
