@@ -30,3 +30,5 @@ pub mod wire;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
