@@ -7,7 +7,7 @@
 //!   +- batch_length, crc: set by the seal at the end
 //! ```
 
-use super::compression::{CompressionError, Compressor};
+use super::compression::{CompressionError, Compressor, release};
 use super::edits::{RecordEdit, RecordEdits};
 use super::record_batch::{BatchHead, Codec, HEAD_BYTES, blob, seal};
 use super::records::{Header, Record, Records};
@@ -93,6 +93,7 @@ impl Emitter {
         out: &mut Vec<u8>,
     ) -> Result<Emitted, CompressionError> {
         let blob_start = out.len();
+        release(&mut self.text);
         self.text.clear();
         let emitted = RecordWriter::new(text, records, changes, usize::MAX, &mut self.text).write();
         self.compressor.compress(codec, blob(original), &self.text, out)?;

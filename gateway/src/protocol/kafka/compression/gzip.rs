@@ -88,7 +88,7 @@ fn check_trailer<'a>(rest: &'a [u8], member: &[u8]) -> Option<&'a [u8]> {
 pub(super) struct Deflater(Option<Compress>);
 
 impl Deflater {
-    pub(super) fn deflate(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub(super) fn deflate(&mut self, text: &[u8], room: &mut Text, out: &mut Vec<u8>) -> Result<(), Failure> {
         let deflate = self.0.get_or_insert_with(|| Compress::new(Compression::default(), false));
         deflate.reset();
         out.extend_from_slice(&HEADER);
@@ -97,7 +97,7 @@ impl Deflater {
             let produced = deflate.total_out();
             let rest = text.get(consumed..).ok_or(Failure::Invalid)?;
             let mut status = Status::BufError;
-            append_with(out, rest.len() + ROOM_BYTES_MIN, |room| {
+            append_with(room, out, rest.len() + ROOM_BYTES_MIN, |room| {
                 status = deflate.compress(rest, room, FlushCompress::Finish).map_err(|_| Failure::Invalid)?;
                 Ok(read_total(deflate.total_out() - produced))
             })?;

@@ -89,12 +89,17 @@ fn read_u32(reader: &mut Reader<'_>) -> Option<u32> {
     reader.i32().ok().map(|value| value.cast_unsigned().swap_bytes())
 }
 
-pub(super) fn compress(table: &mut CompressTable, text: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(super) fn compress(
+    table: &mut CompressTable,
+    text: &[u8],
+    room: &mut Text,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
     out.extend_from_slice(&HEADER);
     for block in text.chunks(BLOCK_BYTES) {
         let size_at = out.len();
         out.extend_from_slice(&[0; 4]);
-        append_with(out, lz4_flex::block::get_maximum_output_size(block.len()), |room| {
+        append_with(room, out, lz4_flex::block::get_maximum_output_size(block.len()), |room| {
             compress_into_with_table(block, room, table).map_err(|_| Failure::Invalid)
         })?;
         let mut size = (out.len() - size_at - 4) as u32;

@@ -11,6 +11,7 @@ mod zstd;
 
 pub use self::snappy::SnappyFraming;
 use self::text::Text;
+pub(super) use self::text::release;
 use super::record_batch::Codec;
 
 /// Why records cannot be decompressed or compressed.
@@ -87,6 +88,7 @@ impl Decompressor {
 
 /// Compression contexts of one worker, reused from batch to batch.
 pub struct Compressor {
+    room: Text,
     gzip: gzip::Deflater,
     lz4: lz4_flex::block::CompressTable,
     snappy: snap::raw::Encoder,
@@ -96,6 +98,7 @@ pub struct Compressor {
 impl Default for Compressor {
     fn default() -> Self {
         Self {
+            room: Text::default(),
             gzip: gzip::Deflater::default(),
             lz4: lz4_flex::block::CompressTable::default(),
             snappy: snap::raw::Encoder::new(),
@@ -118,15 +121,16 @@ impl Compressor {
         out: &mut Vec<u8>,
     ) -> Result<(), CompressionError> {
         let start = out.len();
+        let room = &mut self.room;
         let done = match codec {
             Codec::None => {
                 out.extend_from_slice(text);
                 Ok(())
             }
-            Codec::Gzip => self.gzip.deflate(text, out),
-            Codec::Snappy => snappy::compress(&mut self.snappy, SnappyFraming::of(original), text, out),
-            Codec::Lz4 => lz4::compress(&mut self.lz4, text, out),
-            Codec::Zstd => self.zstd.compress(text, out),
+            Codec::Gzip => self.gzip.deflate(text, room, out),
+            Codec::Snappy => snappy::compress(&mut self.snappy, SnappyFraming::of(original), text, room, out),
+            Codec::Lz4 => lz4::compress(&mut self.lz4, text, room, out),
+            Codec::Zstd => self.zstd.compress(text, room, out),
         };
         done.map_err(|_| {
             out.truncate(start);
@@ -142,17 +146,19 @@ enum Failure {
     TooLarge,
 }
 
-/// Lets `write` fill at most `bytes_max` bytes at the end of `out`; it returns how many it wrote.
+/// Appends to `out` what `write` puts into room of `bytes_max` bytes; it returns how many it wrote. The detour
+/// keeps `out`, a frame of the worker's pool, from growing to the worst case of the codec.
 fn append_with(
+    room: &mut Text,
     out: &mut Vec<u8>,
     bytes_max: usize,
     write: impl FnOnce(&mut [u8]) -> Result<usize, Failure>,
 ) -> Result<(), Failure> {
-    let start = out.len();
-    out.resize(start + bytes_max, 0);
-    let written = write(&mut out[start..]);
-    out.truncate(start + written.unwrap_or_default());
-    written.map(drop)
+    room.clear(usize::MAX);
+    let written = write(room.room(bytes_max)?)?;
+    room.advance(written);
+    out.extend_from_slice(room.as_slice());
+    Ok(())
 }
 
 #[cfg(test)]

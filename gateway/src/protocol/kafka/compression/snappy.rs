@@ -62,16 +62,17 @@ pub(super) fn compress(
     encoder: &mut Encoder,
     framing: SnappyFraming,
     text: &[u8],
+    room: &mut Text,
     out: &mut Vec<u8>,
 ) -> Result<(), Failure> {
     match framing {
-        SnappyFraming::Raw => compress_block(encoder, text, out),
+        SnappyFraming::Raw => compress_block(encoder, text, room, out),
         SnappyFraming::Xerial => {
             out.extend_from_slice(&XERIAL_HEADER);
             for block in text.chunks(XERIAL_BLOCK_BYTES) {
                 let length_at = out.len();
                 out.extend_from_slice(&[0; 4]);
-                compress_block(encoder, block, out)?;
+                compress_block(encoder, block, room, out)?;
                 let length = (out.len() - length_at - 4) as u32;
                 out[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
             }
@@ -80,8 +81,13 @@ pub(super) fn compress(
     }
 }
 
-fn compress_block(encoder: &mut Encoder, text: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-    append_with(out, max_compress_len(text.len()), |room| {
+fn compress_block(
+    encoder: &mut Encoder,
+    text: &[u8],
+    room: &mut Text,
+    out: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    append_with(room, out, max_compress_len(text.len()), |room| {
         encoder.compress(text, room).map_err(|_| Failure::Invalid)
     })
 }

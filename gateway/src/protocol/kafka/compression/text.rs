@@ -1,4 +1,4 @@
-//! The buffer that texts are decompressed into.
+//! The buffer that texts are decompressed into, and blobs compressed into.
 
 use super::Failure;
 
@@ -61,6 +61,13 @@ impl Text {
     /// Bytes that may still be filled.
     pub(super) fn left(&self) -> usize {
         self.bytes_max.saturating_sub(self.filled)
+    }
+}
+
+/// Gives back what a single large text made `buffer` grow to; called before it is written anew.
+pub(in super::super) fn release(buffer: &mut Vec<u8>) {
+    if buffer.len() <= KEPT_BYTES && buffer.capacity() > KEPT_BYTES {
+        buffer.shrink_to(KEPT_BYTES);
     }
 }
 

@@ -37,14 +37,19 @@ impl Decoder {
 pub(super) struct Encoder(Option<CCtx<'static>>);
 
 impl Encoder {
-    pub(super) fn compress(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub(super) fn compress(
+        &mut self,
+        text: &[u8],
+        room: &mut Text,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         let context = self.0.get_or_insert_with(|| {
             let mut context = CCtx::create();
             // Fails only for levels out of range; the default level would then serve as well.
             let _ = context.set_parameter(CParameter::CompressionLevel(LEVEL));
             context
         });
-        append_with(out, compress_bound(text.len()), |room| {
+        append_with(room, out, compress_bound(text.len()), |room| {
             context.compress2(room, text).map_err(|_| Failure::Invalid)
         })
     }
