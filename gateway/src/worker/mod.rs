@@ -7,6 +7,10 @@ pub mod executor;
 pub mod io;
 mod queue;
 pub mod schedule;
+#[cfg(test)]
+mod simulation;
 pub mod slots;
 mod sockets;
+#[cfg(test)]
+mod testing;
 pub mod wake;

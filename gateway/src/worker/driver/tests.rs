@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread::JoinHandle;
@@ -17,6 +17,7 @@ use crate::budget;
 use crate::worker::buffers::RingShape;
 use crate::worker::executor::Executor;
 use crate::worker::io::{Accepted, Io};
+use crate::worker::testing::{both_ways, copy};
 use crate::worker::wake::WakeHandle;
 
 macro_rules! behaviours {
@@ -436,35 +437,6 @@ fn relay<D: Driver>(upstream: SocketAddr) -> impl Fn(Io<D>, Accepted) -> Task + 
 /// Answers every byte itself.
 fn relay_to_itself<D: Driver>() -> impl Fn(Io<D>, Accepted) -> Task + Send + 'static {
     |io, accepted| boxed(async move { drop(copy(&io, accepted.socket, accepted.socket).await) })
-}
-
-async fn both_ways<D: Driver>(io: &Io<D>, client: SocketId, upstream: SocketId) {
-    let (mut there, mut back) = (pin!(copy(io, client, upstream)), pin!(copy(io, upstream, client)));
-    let (mut there_over, mut back_over) = (false, false);
-    future::poll_fn(|context| {
-        for (direction, over) in [(there.as_mut(), &mut there_over), (back.as_mut(), &mut back_over)] {
-            if !*over && let Poll::Ready(result) = direction.poll(context) {
-                *over = true;
-                if result.is_err() {
-                    return Poll::Ready(());
-                }
-            }
-        }
-        if there_over && back_over { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-}
-
-async fn copy<D: Driver>(io: &Io<D>, from: SocketId, to: SocketId) -> io::Result<()> {
-    loop {
-        io.writable(to).await?;
-        match io.recv(from).await? {
-            Some(piece) => io.send(to, piece),
-            None => break,
-        }
-    }
-    io.shutdown_write(to);
-    io.flushed_below(to, 0).await
 }
 
 async fn answer<D: Driver>(io: &Io<D>, socket: SocketId, bytes: &[u8]) {

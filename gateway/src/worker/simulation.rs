@@ -1,0 +1,208 @@
+//! A relaying worker on the faulty network: many seeds, each a different course of events.
+//!
+//! `GATEWAY_SEEDS=10000` runs more of them; a failure prints its seed, and `GATEWAY_SEED=N` runs that one alone.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use super::driver::faulty::{Faults, Faulty, Network, Peer};
+use super::executor::Executor;
+use super::io::{Accepted, Io};
+use super::testing::both_ways;
+
+#[test]
+fn what_is_sent_comes_back_whatever_the_network_does() {
+    for_every_seed(|seed| {
+        let mut world = World::new(seed, Faults::ROUGH);
+        let clients = world.run_clients();
+        for client in &clients {
+            assert!(!client.peer.is_reset(), "nobody resets");
+            assert_eq!(client.received.len(), client.to_send, "everything is echoed");
+        }
+        world.check_nothing_left(clients);
+    });
+}
+
+#[test]
+fn resets_end_what_they_hit_and_leave_nothing() {
+    for_every_seed(|seed| {
+        let mut world = World::new(seed, Faults::HOSTILE);
+        let clients = world.run_clients();
+        world.check_nothing_left(clients);
+    });
+}
+
+#[test]
+fn a_seed_gives_the_same_course_of_events() {
+    let course = |seed| {
+        let mut world = World::new(seed, Faults::HOSTILE);
+        let clients = world.run_clients();
+        let received: Vec<usize> = clients.iter().map(|client| client.received.len()).collect();
+        (world.turns, received)
+    };
+    for seed in 0..20 {
+        assert_eq!(course(seed), course(seed), "seed {seed}");
+    }
+}
+
+fn for_every_seed(test: impl Fn(u64)) {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("GATEWAY_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("GATEWAY_SEEDS").unwrap_or(1_000),
+    };
+    for seed in seeds {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed))) {
+            eprintln!("failed with GATEWAY_SEED={seed}");
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// A worker whose connections are relayed to upstreams that echo.
+struct World {
+    network: Network,
+    executor: Executor<Faulty>,
+    upstreams: Vec<Echo>,
+    turns: usize,
+}
+
+impl World {
+    fn new(seed: u64, faults: Faults) -> Self {
+        let network = Network::new(seed, faults);
+        network.listen(upstream());
+        let io = Io::new(network.driver().unwrap());
+        io.listen(listener()).unwrap();
+        Self { network, executor: Executor::new(io), upstreams: Vec::new(), turns: 0 }
+    }
+
+    fn turn(&mut self) {
+        self.turns += 1;
+        while let Some(peer) = self.network.accept(upstream()) {
+            self.upstreams.push(Echo { peer, pending: Vec::new() });
+        }
+        self.upstreams.retain_mut(|upstream| upstream.step(&self.network));
+        let io = self.executor.io().clone();
+        self.executor.turn(&mut |accepted| relay(io.clone(), accepted)).unwrap();
+    }
+
+    fn until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..TURNS_MAX {
+            if done(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!("a hang while waiting for {what}");
+    }
+
+    fn run_clients(&mut self) -> Vec<Client> {
+        let count = 1 + self.network.random(6);
+        let mut clients: Vec<Client> = (0..count)
+            .map(|_| Client {
+                peer: self.network.connect(listener()).unwrap(),
+                to_send: self.network.random(BYTES_MAX),
+                sent: 0,
+                received: Vec::new(),
+            })
+            .collect();
+        self.until("the clients", |world| {
+            clients.iter_mut().filter_map(|client| (!client.step(&world.network)).then_some(())).count() == 0
+        });
+        for client in &clients {
+            let in_order = client.received.iter().enumerate().all(|(index, &byte)| byte == pattern(index));
+            assert!(in_order && client.received.len() <= client.to_send, "bytes changed");
+        }
+        clients
+    }
+
+    fn check_nothing_left(&mut self, clients: Vec<Client>) {
+        drop(clients);
+        self.until("the end of all sockets", |world| {
+            world.executor.tasks() == 0 && world.executor.io().sockets() == 0
+        });
+        self.until("the end of the upstreams", |world| world.upstreams.is_empty());
+        assert_eq!(self.network.connections(), 0, "connections leak");
+        assert_eq!(self.executor.io().queued_bytes(), 0, "queued bytes leak");
+        assert_eq!(self.executor.panics(), 0);
+        let bytes = self.executor.io().pool().bytes();
+        assert!(
+            bytes.ring_held <= self.executor.io().pool().ring_shape().block_bytes,
+            "blocks leak: {bytes:?}"
+        );
+    }
+}
+
+async fn relay(io: Io<Faulty>, accepted: Accepted) {
+    let deadline = io.now() + Duration::from_secs(30);
+    if let Ok(upstream) = io.connect(upstream(), deadline).await {
+        both_ways(&io, accepted.socket, upstream).await;
+    }
+}
+
+/// Sends its bytes, finishes, and reads, at moods of the seed.
+struct Client {
+    peer: Peer,
+    to_send: usize,
+    sent: usize,
+    received: Vec<u8>,
+}
+
+impl Client {
+    /// True when nothing more can happen.
+    fn step(&mut self, network: &Network) -> bool {
+        if self.sent < self.to_send && network.random(3) > 0 {
+            let most = (self.to_send - self.sent).min(1 + network.random(BYTES_MAX / 2));
+            let bytes: Vec<u8> = (self.sent..self.sent + most).map(pattern).collect();
+            self.sent += self.peer.write(&bytes);
+        }
+        if self.sent == self.to_send {
+            self.peer.shutdown_write();
+        }
+        if network.random(4) > 0 {
+            self.peer.read(&mut self.received);
+        }
+        self.peer.at_end()
+    }
+}
+
+/// Sends back what it gets.
+struct Echo {
+    peer: Peer,
+    pending: Vec<u8>,
+}
+
+impl Echo {
+    /// False when the connection is over.
+    fn step(&mut self, network: &Network) -> bool {
+        if network.random(4) > 0 {
+            self.peer.read(&mut self.pending);
+        }
+        let written = self.peer.write(&self.pending);
+        self.pending.drain(..written);
+        if self.peer.at_end() && self.pending.is_empty() {
+            self.peer.shutdown_write();
+            return false;
+        }
+        !self.peer.is_reset()
+    }
+}
+
+fn pattern(index: usize) -> u8 {
+    (index ^ (index >> 7)) as u8
+}
+
+fn listener() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 1], 9092))
+}
+
+fn upstream() -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, 2], 9092))
+}
+
+/// Most bytes of a client: several times the window and the ring.
+const BYTES_MAX: usize = 24_000;
+
+/// More turns than any seed needs.
+const TURNS_MAX: usize = 100_000;
