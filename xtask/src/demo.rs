@@ -2,7 +2,9 @@
 
 use crate::command::{cargo, command, release_directory, root, run};
 use crate::setup;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Options of `cargo xtask demo`.
 #[derive(clap::Args)]
@@ -16,8 +18,14 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Builds the release programs and hands over to `bench-harness demo`.
+    /// Builds the release programs and becomes `bench-harness demo`, so that a Ctrl-C is its own.
     pub(crate) fn run(self) -> Result<()> {
+        let mut demo = self.command()?;
+        Err(demo.exec()).context("cannot start bench-harness")
+    }
+
+    /// The command, after everything that it needs was installed and built.
+    fn command(&self) -> Result<Command> {
         setup::packages(setup::BUILD)?;
         run(&mut cargo(&["build", "--release", "--package", "gateway", "--package", "bench-harness"]))?;
         let programs = release_directory();
@@ -28,6 +36,15 @@ impl Demo {
         if let Some(upstream) = &self.upstream {
             demo.args(["--upstream", upstream]);
         }
-        run(&mut demo)
+        Ok(demo)
     }
+}
+
+/// The finite demo, against the embedded broker.
+///
+/// # Errors
+///
+/// When it cannot be built, a record did not arrive or a planted value leaked.
+pub(crate) fn once() -> Result<()> {
+    run(&mut Demo { once: true, upstream: None }.command()?)
 }

@@ -6,6 +6,7 @@ mod bench;
 mod build_ebpf;
 mod command;
 mod demo;
+mod fuzz;
 mod kafka;
 mod setup;
 mod test;
