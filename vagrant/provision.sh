@@ -4,7 +4,7 @@ set -euo pipefail
 
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    build-essential ca-certificates cmake curl git libhyperscan-dev libvectorscan-dev-
+    build-essential ca-certificates curl git libhyperscan-dev libvectorscan-dev-
 apt-mark hold libhyperscan-dev libhyperscan5
 
 if ! command -v cargo >/dev/null; then

@@ -32,10 +32,6 @@ pub(crate) const C_COMPILER: Need = Need {
     why: "compiles the C parts (zstd, TLS) and links the gateway",
 };
 
-/// The build tool of aws-lc, the cryptography under rustls.
-pub(crate) const CMAKE: Need =
-    Need { probe: Probe::Command("cmake"), packages: &["cmake"], why: "builds the TLS library" };
-
 /// The multi-pattern engine.
 pub(crate) const HYPERSCAN: Need = Need {
     probe: Probe::Package("libhyperscan-dev"),
@@ -90,7 +86,7 @@ pub(crate) const IPROUTE: Need = Need {
 };
 
 /// What the gateway itself is built with.
-pub(crate) const BUILD: &[&Need] = &[&C_COMPILER, &CMAKE, &HYPERSCAN];
+pub(crate) const BUILD: &[&Need] = &[&C_COMPILER, &HYPERSCAN];
 
 /// Installs the Debian packages of the needs that are not met, as root or through sudo.
 ///
