@@ -284,7 +284,7 @@ pub fn suggestion(wrong: &str, allowed: &[&str]) -> String {
 }
 
 /// The allowed name that differs from `wrong` in at most two fifths of its letters; a swap counts as two.
-fn nearest<'n>(wrong: &str, allowed: &[&'n str]) -> Option<&'n str> {
+pub fn nearest<'n>(wrong: &str, allowed: &[&'n str]) -> Option<&'n str> {
     let distances = allowed.iter().map(|name| (edit_distance(wrong, name), *name));
     let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
     let length = name.chars().count();

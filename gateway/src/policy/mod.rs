@@ -178,3 +178,6 @@ impl Policy {
         &self.rules[usize::from(index.0)]
     }
 }
+
+#[cfg(test)]
+mod tests;

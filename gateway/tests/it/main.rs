@@ -1,4 +1,5 @@
 //! The whole gateway, from outside: a real process, real sockets, real clients.
 
+mod cli;
 mod netns;
 mod steering;

@@ -2,7 +2,7 @@
 
 use super::{ID_RULE, is_id};
 use crate::classify::{DetectorSpec, Engine, catalog};
-use crate::document::{Document, Located, Table, suggestion};
+use crate::document::{Document, Located, Table, nearest};
 use crate::payload::DetectorIndex;
 
 /// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
@@ -99,7 +99,8 @@ impl Detectors {
     fn unknown(&self, name: &str) -> String {
         let own = self.own.iter().map(|own| own.spec.id.as_str());
         let known: Vec<&str> = own.chain(catalog::builtin().iter().map(|spec| spec.id.as_str())).collect();
-        format!("no detector is named `{name}`{}", suggestion(name, &known))
+        let hint = nearest(name, &known).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        format!("no detector is named `{name}`{hint} (`gateway detectors` lists the built-in ones)")
     }
 
     fn read_own(&self, document: &Document<'_>, table: &Table<'_, '_>) -> Option<Own> {

@@ -1,0 +1,305 @@
+//! Every mistake has its place, says what is allowed, and does not hide the others.
+
+use super::*;
+
+const GOOD: &str = r#"version = 1
+default_level = "public"
+label = "sensitive"
+[[detector]]
+id = "employee_id"
+pattern = 'EMP-\d{6}'
+[[rule]]
+id = "cards"
+detectors = ["credit_card", "employee_id"]
+topics = ["orders.*"]
+level = "regulated"
+mask = { operator = "keep", first = 6, last = 4 }
+verdict = "forward"
+[[test]]
+record = "EMP-123456"
+level = "regulated"
+"#;
+
+fn mistakes(source: &str) -> Vec<String> {
+    let mistakes = Policy::compile(Path::new("p.toml"), source, &keys(), 1).err().unwrap_or_default();
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_mistake_has_its_place_and_says_what_is_allowed() {
+    let table: [(&str, &str, &str); 45] = [
+        ("version = 1", "", "p.toml:1:1: the file needs `version`: `version = 1`"),
+        ("version = 1", "version = 2", "p.toml:1:11: `version` must be an integer from 1 to 1, not 2"),
+        (
+            "\"public\"",
+            "\"secret\"",
+            "p.toml:2:17: `default_level` cannot be `secret`; allowed: `public`, `internal`, `confidential`, `regulated`",
+        ),
+        (
+            "\"sensitive\"",
+            "\"sensitiv\"",
+            "p.toml:3:9: `label` cannot be `sensitiv`; did you mean `sensitive`? allowed: `sensitive`, `all`, `off`",
+        ),
+        (
+            "label =",
+            "lable =",
+            "p.toml:3:1: unknown key `lable`; did you mean `label`? allowed: `version`, `default_level`, `label`, `label_header`, `detector`, `rule`, `test`",
+        ),
+        (
+            "label = \"sensitive\"",
+            "label_header = \"a b\"",
+            "p.toml:3:16: a header name has 1 to 128 visible ASCII characters",
+        ),
+        (
+            "\"employee_id\"\npattern",
+            "\"Employee\"\npattern",
+            "p.toml:5:6: `Employee`: an id has 1 to 64 of a-z, 0-9, `_` and `-`",
+        ),
+        (
+            "\"employee_id\"\npattern",
+            "\"email\"\npattern",
+            "p.toml:5:6: `email` is a built-in detector: choose another id",
+        ),
+        (
+            "pattern =",
+            "patern =",
+            "p.toml:6:1: unknown key `patern` in [[detector]]; did you mean `pattern`? allowed: `id`, `pattern`, `keywords`, `validator`, `default_level`, `max_length`, `allow`, `matches`, `rejects`",
+        ),
+        ("pattern = 'EMP-\\d{6}'", "", "p.toml:4:1: [[detector]] needs `pattern`: a string"),
+        (
+            "'EMP-\\d{6}'\n",
+            "'EMP-\\d{6}'\nmatches = [\"EMP-1\"]\n",
+            "p.toml:6:11: `employee_id` does not match its example `EMP-1`",
+        ),
+        (
+            "'EMP-\\d{6}'\n",
+            "'EMP-\\d{6}'\nrejects = [\"EMP-123456\"]\n",
+            "p.toml:6:11: `employee_id` matches its counter-example `EMP-123456`",
+        ),
+        (
+            "'EMP-\\d{6}'\n",
+            "'EMP-\\d{6}'\nmax_length = 0\n",
+            "p.toml:7:14: `max_length` must be an integer from 1 to 65536, not 0",
+        ),
+        ("id = \"cards\"", "", "p.toml:6:1: [[rule]] needs `id`: a string"),
+        (
+            "id = \"cards\"",
+            "id = \"my cards\"",
+            "p.toml:8:6: `my cards`: an id has 1 to 64 of a-z, 0-9, `_` and `-`",
+        ),
+        (
+            "[[test]]",
+            "[[rule]]\nid = \"cards\"\nlevel = \"internal\"\n[[test]]",
+            "p.toml:15:6: two rules are named `cards`: choose another id",
+        ),
+        (
+            "credit_card",
+            "credit_crad",
+            "p.toml:9:14: no detector is named `credit_crad`; did you mean `credit_card`? (`gateway detectors` lists the built-in ones)",
+        ),
+        ("\"credit_card\", \"employee_id\"", "\"email\", \"email\"", "p.toml:9:23: `email` is listed twice"),
+        (
+            "[\"credit_card\", \"employee_id\"]",
+            "[]",
+            "p.toml:9:13: `detectors` is empty, so nothing matches: leave it out, or name something",
+        ),
+        (
+            "[\"credit_card\", \"employee_id\"]",
+            "\"email\"",
+            "p.toml:9:13: `detectors` must be a list of strings, not the string \"email\"",
+        ),
+        (
+            "\"orders.*\"",
+            "\"orders/*\"",
+            "p.toml:10:11: `orders/*`: never matches: a topic name has letters, digits, `.`, `_`, `-`; wildcards are `*` and `?`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "topics = [\"\"]",
+            "p.toml:10:11: ``: an empty name never matches; `*` matches every name",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "principals = [\"alice\"]",
+            "p.toml:10:15: `alice`: never matches: principals are written as Kafka prints them, `User:name`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "topic = [\"orders\"]",
+            "p.toml:10:1: unknown key `topic` in [[rule]]; did you mean `topics`? allowed: `id`, `detectors`, `topics`, `principals`, `listeners`, `parts`, `fields`, `level`, `mask`, `verdict`, `on_block`, `mode`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "parts = [\"header\"]",
+            "p.toml:10:10: no part of a record is named `header`; did you mean `headers`? allowed: `key`, `value`, `headers`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "fields = [\"user/mail\"]",
+            "p.toml:10:11: `user/mail`: a JSON Pointer starts with `/`: `/user/mail`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "fields = [\"/a~b\"]",
+            "p.toml:10:11: `/a~b`: `~` is written `~0` and `/` inside a key `~1`",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "fields = [\"/a\"]\nparts = [\"headers\"]",
+            "p.toml:10:10: never matches: JSON fields are looked for in keys and values, and `parts` has only headers",
+        ),
+        (
+            "topics = [\"orders.*\"]",
+            "parts = [\"key\"]",
+            "p.toml:12:8: this operator gives many keys one value, which merges them on a compacted topic: use `hash`, or leave `key` out of `parts`",
+        ),
+        ("level = \"regulated\"\nmask", "level = 3\nmask", "p.toml:11:9: `level` must be a string, not 3"),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "\"redact\"",
+            "p.toml:12:8: `mask` must be a table, not the string \"redact\"",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"redcat\" }",
+            "p.toml:12:21: no mask operator is named `redcat`; did you mean `redact`? allowed: `redact`, `keep`, `hash`, `replace`, `null`, `token`",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"hash\" }",
+            "p.toml:12:8: `hash` needs `key`: without one the value is found by trying all; the configuration has `pseudonyms`",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"hash\", key = \"k\" }",
+            "p.toml:12:35: no key is named `k`; the configuration has `pseudonyms`",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"hash\", key = \"pseudonyms\", length = 4 }",
+            "p.toml:12:58: `length` must be an integer from 8 to 64, not 4",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"token\", key = \"pseudonyms\" }",
+            "p.toml:12:21: `token` is not available yet: `hash` with a `key` also gives the same output for the same input",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"redact\", char = \"**\" }",
+            "p.toml:12:38: `char` is one printable ASCII character, but no digit, `\"` or `\\`; `*` by default",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"replace\", with = '\"x\"' }",
+            "p.toml:12:39: `with` stands inside JSON strings: no `\"`, no `\\`, no control characters",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"replace\", with = \"{rule}\" }",
+            "p.toml:12:39: the only placeholder of `with` is `{detector}`",
+        ),
+        (
+            "first = 6, last = 4",
+            "",
+            "p.toml:12:8: `keep` needs `first` or `last`, how many letters and digits stay; to keep none use `redact`",
+        ),
+        (
+            "first = 6, last = 4",
+            "first = 6, lest = 4",
+            "p.toml:12:41: unknown key `lest` in [[rule]].mask; did you mean `last`? allowed: `operator`, `first`, `last`, `char`",
+        ),
+        (
+            "verdict = \"forward\"",
+            "verdict = \"drop\"",
+            "p.toml:13:11: `verdict` cannot be `drop`; allowed: `forward`, `hold`, `block`",
+        ),
+        (
+            "verdict = \"forward\"",
+            "on_block = \"stub\"",
+            "p.toml:13:12: `on_block` needs `verdict = \"block\"`",
+        ),
+        (
+            "verdict = \"forward\"",
+            "mode = \"shadw\"",
+            "p.toml:13:8: `mode` cannot be `shadw`; did you mean `shadow`? allowed: `enforce`, `shadow`",
+        ),
+        ("[[test]]\nrecord", "[[test]]\nrecrd", "p.toml:14:1: [[test]] needs `record`: a string"),
+    ];
+    for (from, to, expected) in table {
+        let changed = GOOD.replacen(from, to, 1);
+        assert_ne!(changed, GOOD, "{from} is in the policy");
+        let found = mistakes(&changed);
+        assert!(found.iter().any(|mistake| mistake == expected), "{to}: {found:#?}");
+    }
+    assert_eq!(mistakes(GOOD), [""; 0]);
+}
+
+#[test]
+fn rules_that_cannot_stand_together_are_refused() {
+    let rule = |id: &str, rest: &str| format!("[[rule]]\nid = \"{id}\"\n{rest}\n");
+    let keep = |first| {
+        format!("detectors = [\"credit_card\"]\nmask = {{ operator = \"keep\", first = {first}, last = 4 }}")
+    };
+    let source = format!("version = 1\n{}{}", rule("a", &keep(6)), rule("b", &keep(8)));
+    let expected = "p.toml:9:8: rule `a` keeps the first 6 and last 4 of the same detector: two truncations of one \
+                    value let it be put together again; keep the same here, or use `redact`";
+    assert_eq!(mistakes(&source), [expected]);
+
+    let same = format!("version = 1\n{}{}", rule("a", &keep(6)), rule("b", &keep(6)));
+    assert_eq!(mistakes(&same), [""; 0]);
+}
+
+#[test]
+fn a_rule_without_detectors_decides_something() {
+    let table = [
+        (
+            "topics = [\"orders\"]",
+            Some("p.toml:3:6: the rule has no effect: it needs `detectors`, a `level` or a `verdict`"),
+        ),
+        ("level = \"internal\"", None),
+        ("verdict = \"block\"", None),
+        (
+            "level = \"internal\"\nmask = { operator = \"redact\" }",
+            Some("p.toml:5:8: `mask` concerns what detectors find: this rule needs `detectors`"),
+        ),
+        (
+            "level = \"internal\"\nparts = [\"value\"]",
+            Some("p.toml:5:9: `parts` concerns what detectors find: this rule needs `detectors`"),
+        ),
+    ];
+    for (rest, expected) in table {
+        let found = mistakes(&format!("version = 1\n[[rule]]\nid = \"r\"\n{rest}\n"));
+        assert_eq!(found.first().map(String::as_str), expected, "{rest}");
+    }
+}
+
+#[test]
+fn a_mask_that_is_found_again_is_refused() {
+    let source = "version = 1\n[[detector]]\nid = \"word\"\npattern = '[A-Z]{8}'\nmatches = [\"ABCDEFGH\"]\n\
+                  [[rule]]\nid = \"r\"\ndetectors = [\"word\"]\nmask = { operator = \"redact\", char = \"X\" }\n";
+    let expected =
+        "p.toml:9:8: `word` still finds what this mask leaves of `ABCDEFGH`: mask more, or another `char`";
+    assert_eq!(mistakes(source), [expected]);
+}
+
+#[test]
+fn what_the_engine_refuses_is_reported_at_the_pattern() {
+    for pattern in ["(", "(?=x)y", "a*"] {
+        let source = format!("version = 1\n[[detector]]\nid = \"own\"\npattern = '{pattern}'\n");
+        let found = mistakes(&source);
+        assert!(
+            found.first().is_some_and(|first| first.starts_with("p.toml:4:11: detector `own`: ")),
+            "{pattern}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let changed = GOOD
+        .replace("credit_card", "nothing")
+        .replace("\"regulated\"", "\"high\"")
+        .replace("orders.*", "a b");
+    assert_eq!(mistakes(&changed).len(), 4);
+}

@@ -1,0 +1,168 @@
+//! The subcommands that need no broker: output, exit codes, mistakes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Runs `gateway` with `arguments`, `input` on its standard input.
+fn gateway(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built for this test");
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    let input = input.to_vec();
+    // A command that reads nothing closes its end first, which is no failure of the test.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("the command ends");
+    writer.join().expect("the writer does not panic");
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("output is text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("messages are text")
+}
+
+/// A file of this test run, under a name of its own.
+fn file(name: &str, content: &[u8]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-{name}", std::process::id()));
+    std::fs::write(&path, content).expect("the directory for test files is writable");
+    path
+}
+
+fn shipped(name: &str) -> String {
+    format!("{}/../policies/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+const EXAMPLE: &str = "version = 1\n[[rule]]\nid = \"cards\"\ndetectors = [\"credit_card\"]\nlevel = \"regulated\"\n\
+                       mask = { operator = \"keep\", first = 6, last = 4 }\n\
+                       [[rule]]\nid = \"no-ssn\"\ndetectors = [\"us_ssn\"]\nlevel = \"regulated\"\n\
+                       topics = [\"hr.*\"]\nverdict = \"block\"\n";
+
+#[test]
+fn scan_prints_one_object_per_record() {
+    let policy = file("scan.toml", EXAMPLE.as_bytes());
+    let input = b"{\"ts\":17,\"pan\":\"4111 1111 1111 1111\"}\nplain\n\n\xff 4111 1111 1111 1111";
+
+    let output = gateway(&["scan", "--policy", &policy.display().to_string()], input);
+
+    let expected = [
+        r#"{"index":0,"level":"regulated","verdict":"forward","findings":[{"detector":"credit_card","rule":"cards","start":16,"end":35}],"output":"{\"ts\":17,\"pan\":\"4111 11** **** 1111\"}"}"#,
+        r#"{"index":1,"level":"public","verdict":"forward","findings":[],"output":"plain"}"#,
+        r#"{"index":2,"level":"public","verdict":"forward","findings":[],"output":""}"#,
+        r#"{"index":3,"level":"regulated","verdict":"forward","findings":[{"detector":"credit_card","rule":"cards","start":2,"end":21}],"output_base64":"/yA0MTExIDExKiogKioqKiAxMTEx"}"#,
+    ];
+    assert_eq!(stdout(&output).lines().collect::<Vec<_>>(), expected);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_blocked_record_has_no_output() {
+    let policy = file("block.toml", EXAMPLE.as_bytes());
+    let arguments = ["scan", "--policy", &policy.display().to_string(), "--topic", "hr.staff"];
+
+    let output = gateway(&arguments, b"{\"ssn\":\"536-22-1847\"}\n");
+
+    let expected = r#"{"index":0,"level":"regulated","verdict":"block","findings":[{"detector":"us_ssn","rule":"no-ssn","start":8,"end":19}],"output":null}"#;
+    assert_eq!(stdout(&output).trim_end(), expected);
+}
+
+#[test]
+fn a_field_of_json_lines_is_decoded_first() {
+    let input = "{\"id\":1,\"payload\":\"pan \\u0034111 1111 1111 1111\"}\n";
+    let arguments = ["scan", "--policy", &shipped("default.toml"), "--jsonl-field", "payload"];
+    let output = gateway(&arguments, input.as_bytes());
+    let record: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    assert_eq!(record["findings"][0]["start"], 4);
+    assert_eq!(record["output"], "pan 4111 11** **** 1111");
+
+    let output = gateway(&arguments, b"{\"payload\":\"x\"}\n{\"other\":1}\n");
+    assert_eq!(stderr(&output), "standard input:2: no string in field `payload`\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn threads_change_nothing_but_the_time() {
+    let lines: String =
+        (0..5000).map(|n| format!("{{\"n\":{n},\"mail\":\"user{n}@example.com\"}}\n")).collect();
+    let input = file("lines.jsonl", lines.as_bytes()).display().to_string();
+    let run = |threads| {
+        let arguments = ["scan", "--policy", &shipped("default.toml"), "--threads", threads, &input];
+        stdout(&gateway(&arguments, b""))
+    };
+    let one = run("1");
+    assert_eq!(one.lines().count(), 5000);
+    assert!(one == run("3"), "three threads print what one prints");
+}
+
+#[test]
+fn quiet_prints_the_speed_alone() {
+    let arguments = ["scan", "--policy", &shipped("default.toml"), "--quiet"];
+    let output = gateway(&arguments, b"mail jane.doe@example.com\nnothing\n");
+    let message = stderr(&output);
+    let line = message.lines().last().expect("one line");
+    assert!(line.starts_with("records=2 bytes=32 findings=1 seconds="), "{line}");
+    assert!(line.ends_with(" GB/s per thread"), "{line}");
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn detectors_are_listed_one_a_line() {
+    let output = gateway(&["detectors"], b"");
+    let text = stdout(&output);
+    let fixed = "credit_card us_ssn email iban phone ipv4 ipv6 aws_access_key_id github_token jwt private_key slack_token";
+    for id in fixed.split(' ') {
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(id));
+        assert_eq!(line.map(|line| line.split_whitespace().count()), Some(4), "{id}");
+    }
+}
+
+#[test]
+fn policy_tests_name_the_table_that_failed() {
+    let policies = ["default.toml", "payment-cards.toml", "secrets-only.toml"].map(shipped);
+    let output = gateway(&["policy", "test", &policies[0], &policies[1], &policies[2]], b"");
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+
+    let failing = format!("{EXAMPLE}[[test]]\nrecord = \"4111 1111 1111 1111\"\nlevel = \"public\"\n");
+    let policy = file("failing.toml", failing.as_bytes()).display().to_string();
+    let output = gateway(&["policy", "test", &policy], b"");
+    assert_eq!(stderr(&output), format!("{policy}:13:1: level: expected `public`, found `regulated`\n"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn check_reports_every_mistake_or_prints_the_effective_file() {
+    let policy =
+        file("check.toml", EXAMPLE.replace("credit_card", "credit_crad").as_bytes()).display().to_string();
+    let output = gateway(&["check", "--policy", &policy], b"");
+    assert!(
+        stderr(&output)
+            .starts_with(&format!("{policy}:4:14: no detector is named `credit_crad`; did you mean"))
+    );
+    assert_eq!(output.status.code(), Some(1));
+
+    let config = format!(
+        "policy = {:?}\n[[listener]]\nname = \"a\"\nprotocol = \"kafka\"\nbind = \"127.0.0.1:9092\"\n\
+         advertised_host = \"localhost\"\nbroker_port_base = 9100\nupstream = [\"127.0.0.1:9093\"]\n",
+        shipped("default.toml")
+    );
+    let config = file("gateway.toml", config.as_bytes()).display().to_string();
+    let output = gateway(&["check", "--config", &config], b"");
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    assert!(stdout(&output).contains("\non_error = \"reject\"\n"));
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_code() {
+    for arguments in [&["check"][..], &["scan"], &["scan", "--policy", "p", "--threads", "0"], &["fly"]] {
+        assert_eq!(gateway(arguments, b"").status.code(), Some(2), "{arguments:?}");
+    }
+    assert_eq!(gateway(&["scan", "--policy", "/nonexistent.toml"], b"").status.code(), Some(1));
+}
