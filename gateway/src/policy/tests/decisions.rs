@@ -46,7 +46,7 @@ fn the_first_rule_with_a_mask_masks_and_all_rules_count() {
         mask = { operator = "null" }
         [[rule]]
         id = "other"
-        detectors = ["number"]
+        detectors = ["email"]
         level = "regulated"
         verdict = "block"
     "#;

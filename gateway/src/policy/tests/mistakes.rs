@@ -81,7 +81,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
             "'EMP-\\d{6}'\nmax_length = 0\n",
             "p.toml:7:14: `max_length` must be an integer from 1 to 65536, not 0",
         ),
-        ("id = \"cards\"", "", "p.toml:6:1: [[rule]] needs `id`: a string"),
+        ("id = \"cards\"", "", "p.toml:7:1: [[rule]] needs `id`: a string"),
         (
             "id = \"cards\"",
             "id = \"my cards\"",
@@ -207,7 +207,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "first = 6, last = 4",
             "first = 6, lest = 4",
-            "p.toml:12:41: unknown key `lest` in [[rule]].mask; did you mean `last`? allowed: `operator`, `first`, `last`, `char`",
+            "p.toml:12:40: unknown key `lest` in [[rule]].mask; did you mean `last`? allowed: `operator`, `first`, `last`, `char`",
         ),
         (
             "verdict = \"forward\"",
