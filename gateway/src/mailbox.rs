@@ -1,1 +1,202 @@
-//! To be written.
+//! Every message that crosses between the control thread and a worker, in both directions.
+//!
+//! ```text
+//!            ToControl: bounded ring, wakes a tokio Notify
+//!  worker ──────────────────────────────────────────────▶ control thread
+//!         ◀──────────────────────────────────────────────
+//!            ToWorker: bounded ring, wakes the worker's eventfd
+//! ```
+//!
+//! Both rings are single-producer single-consumer and bounded. A worker that finds its ring full keeps the
+//! message and tries again on its next turn; nothing is lost.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::audit::AuditBatch;
+use crate::policy::{Policy, Scratch};
+use crate::topology::{Learned, Topology};
+
+/// Messages that may wait for the control thread, per worker: a turn sends a few at most.
+const TO_CONTROL_CAPACITY: usize = 256;
+/// Messages that may wait for a worker: reloads and topology changes are rare.
+const TO_WORKER_CAPACITY: usize = 256;
+
+/// What a worker tells the control thread.
+#[derive(Debug)]
+pub enum ToControl {
+    /// What was decided since the last one; comes back emptied as [`ToWorker::AuditBatch`].
+    AuditBatch(Box<AuditBatch>),
+    /// A response named brokers or topics that the snapshot of this listener lacks.
+    Learned {
+        /// Listener index in the configuration.
+        listener: u16,
+        /// Only what is new.
+        learned: Learned,
+    },
+    /// A policy that this worker no longer uses; freed on the control thread.
+    Retired(Arc<Policy>, Box<Scratch>),
+}
+
+/// What the control thread tells a worker.
+#[derive(Debug)]
+pub enum ToWorker {
+    /// A new policy and the scratch that belongs to it.
+    Policy(Arc<Policy>, Box<Scratch>),
+    /// A new snapshot for one listener.
+    Topology {
+        /// Listener index in the configuration.
+        listener: u16,
+        /// The snapshot.
+        topology: Arc<Topology>,
+    },
+    /// A port for a broker outside the configured range.
+    Listen {
+        /// Listener index in the configuration.
+        listener: u16,
+        /// The broker's node id.
+        node_id: i32,
+        /// Bound and listening, one per worker.
+        socket: TcpListener,
+    },
+    /// An emptied batch to fill again.
+    AuditBatch(Box<AuditBatch>),
+    /// Take a turn: an idle worker brings its counters and its entry in the load map up to date.
+    Kick,
+    /// Stop accepting, finish what is under way, close what is idle; drop the rest at the deadline.
+    Drain {
+        /// When the rest is dropped.
+        deadline: Instant,
+    },
+}
+
+/// Wakes a sleeping worker.
+pub trait Wake: Send {
+    /// Makes the worker look into its mailbox soon.
+    fn wake(&self);
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub struct WorkerMailbox {
+    to_control: rtrb::Producer<ToControl>,
+    from_control: rtrb::Consumer<ToWorker>,
+    notify: Arc<Notify>,
+}
+
+/// The control thread's end of one worker's mailbox.
+pub struct ControlMailbox {
+    to_worker: rtrb::Producer<ToWorker>,
+    from_worker: rtrb::Consumer<ToControl>,
+    waker: Box<dyn Wake>,
+    /// Messages for which the ring had no room, oldest first.
+    backlog: std::collections::VecDeque<ToWorker>,
+}
+
+/// Makes both ends; `notify` wakes the control thread, `waker` the worker.
+pub fn mailbox(notify: Arc<Notify>, waker: Box<dyn Wake>) -> (WorkerMailbox, ControlMailbox) {
+    let (to_control, from_worker) = rtrb::RingBuffer::new(TO_CONTROL_CAPACITY);
+    let (to_worker, from_control) = rtrb::RingBuffer::new(TO_WORKER_CAPACITY);
+    let backlog = std::collections::VecDeque::new();
+    (
+        WorkerMailbox { to_control, from_control, notify },
+        ControlMailbox { to_worker, from_worker, waker, backlog },
+    )
+}
+
+impl WorkerMailbox {
+    /// Hands a message over.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back when the ring is full.
+    pub fn send(&mut self, message: ToControl) -> Result<(), ToControl> {
+        self.to_control.push(message).map_err(|rtrb::PushError::Full(message)| message)?;
+        self.notify.notify_one();
+        Ok(())
+    }
+
+    /// The next message from the control thread.
+    pub fn receive(&mut self) -> Option<ToWorker> {
+        self.from_control.pop().ok()
+    }
+}
+
+impl ControlMailbox {
+    /// Queues a message, hands over as much as the ring takes and wakes the worker.
+    pub fn send(&mut self, message: ToWorker) {
+        self.backlog.push_back(message);
+        self.flush();
+        self.waker.wake();
+    }
+
+    /// Queues a message that is no reason to wake the worker.
+    pub fn give_back(&mut self, message: ToWorker) {
+        self.backlog.push_back(message);
+        self.flush();
+    }
+
+    /// The next message from the worker.
+    pub fn receive(&mut self) -> Option<ToControl> {
+        let message = self.from_worker.pop().ok();
+        self.flush();
+        message
+    }
+
+    fn flush(&mut self) {
+        while let Some(message) = self.backlog.pop_front() {
+            if let Err(rtrb::PushError::Full(message)) = self.to_worker.push(message) {
+                self.backlog.push_front(message);
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoWake;
+    impl Wake for NoWake {
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_full_ring_loses_nothing() {
+        let (mut worker, mut control) = mailbox(Arc::new(Notify::new()), Box::new(NoWake));
+        let now = Instant::now();
+        for _ in 0..TO_WORKER_CAPACITY + 3 {
+            control.send(ToWorker::Drain { deadline: now });
+        }
+        let mut received = 0;
+        loop {
+            while worker.receive().is_some() {
+                received += 1;
+            }
+            if control.backlog.is_empty() {
+                break;
+            }
+            control.receive();
+        }
+        while worker.receive().is_some() {
+            received += 1;
+        }
+        assert_eq!(received, TO_WORKER_CAPACITY + 3);
+    }
+
+    #[test]
+    fn a_worker_keeps_what_the_ring_cannot_take() {
+        let (mut worker, mut control) = mailbox(Arc::new(Notify::new()), Box::new(NoWake));
+        let message = || ToControl::AuditBatch(Box::default());
+        for _ in 0..TO_CONTROL_CAPACITY {
+            worker.send(message()).expect("the ring has room");
+        }
+        assert!(worker.send(message()).is_err());
+        control.receive();
+        assert!(worker.send(message()).is_ok());
+    }
+}

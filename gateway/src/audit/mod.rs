@@ -1,1 +1,118 @@
-//! To be written.
+//! Audit: what was decided about every partition of every request. Today a counting sink on the control
+//! thread takes the batches; it is what the record and finding metrics are made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::payload::{DetectorIndex, Level, Part};
+use crate::policy::{Policy, Verdict};
+
+/// Records of one partition batch, as decided.
+#[derive(Clone, Debug)]
+pub struct PartitionEntry {
+    /// Topic or route.
+    pub topic: Arc<str>,
+    /// Partition index.
+    pub partition: i32,
+    /// Who sent it, `User:name`.
+    pub principal: Arc<str>,
+    /// Listener index in the configuration.
+    pub listener: u16,
+    /// Generation of the policy that decided.
+    pub generation: u64,
+    /// Number of records in the batch.
+    pub records: u32,
+    /// Runs of records with the same outcome: from and to in `AuditBatch::runs`.
+    pub runs: (usize, usize),
+    /// Findings: from and to in `AuditBatch::findings`.
+    pub findings: (usize, usize),
+}
+
+/// So many consecutive records with one level and one verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Number of records.
+    pub count: u32,
+    /// Their level.
+    pub level: Level,
+    /// Their verdict.
+    pub verdict: Verdict,
+}
+
+/// One finding without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FindingEntry {
+    /// Detector, an index of the policy of the partition's generation.
+    pub detector: DetectorIndex,
+    /// Record within the batch.
+    pub record: u32,
+    /// Which part of the record: key, value or header.
+    pub part: Part,
+    /// First byte within that part.
+    pub start: u32,
+    /// Length in bytes.
+    pub length: u32,
+}
+
+/// Entries of many partitions on their way to the control thread. Emptied and handed back, so that the
+/// steady state allocates nothing.
+#[derive(Debug, Default)]
+pub struct AuditBatch {
+    /// One per decided partition.
+    pub partitions: Vec<PartitionEntry>,
+    /// Run-length encoded outcomes.
+    pub runs: Vec<Run>,
+    /// Findings of all partitions.
+    pub findings: Vec<FindingEntry>,
+}
+
+impl AuditBatch {
+    /// True when there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
+    /// Forgets the entries and keeps the memory.
+    pub fn clear(&mut self) {
+        self.partitions.clear();
+        self.runs.clear();
+        self.findings.clear();
+    }
+}
+
+/// Counts records by level and verdict, and findings by detector.
+#[derive(Debug, Default)]
+pub struct CountingSink {
+    records: BTreeMap<(Level, Verdict), u64>,
+    findings: BTreeMap<String, u64>,
+}
+
+impl CountingSink {
+    /// Takes the counts of one batch; `policies` are those that its partitions were decided by.
+    pub fn take(&mut self, batch: &AuditBatch, policies: &[Arc<Policy>]) {
+        for run in &batch.runs {
+            *self.records.entry((run.level, run.verdict)).or_default() += u64::from(run.count);
+        }
+        for partition in &batch.partitions {
+            let policy = policies.iter().find(|policy| policy.generation() == partition.generation);
+            let findings = batch.findings.get(partition.findings.0..partition.findings.1).unwrap_or_default();
+            for finding in findings {
+                let id = policy.map_or("unknown", |policy| &policy.detector(finding.detector).id);
+                match self.findings.get_mut(id) {
+                    Some(count) => *count += 1,
+                    None => drop(self.findings.insert(id.to_owned(), 1)),
+                }
+            }
+        }
+    }
+
+    /// Records so far, by level and verdict.
+    pub fn records(&self) -> impl Iterator<Item = (Level, Verdict, u64)> + '_ {
+        self.records.iter().map(|((level, verdict), count)| (*level, *verdict, *count))
+    }
+
+    /// Findings so far, by detector id.
+    pub fn findings(&self) -> impl Iterator<Item = (&str, u64)> + '_ {
+        self.findings.iter().map(|(detector, count)| (detector.as_str(), *count))
+    }
+}
