@@ -1,16 +1,235 @@
-//! The data plane: one pinned thread per core, with its own ring, buffers and tasks.
+//! The data plane: one pinned thread per core, with its own ring, buffers and tasks. No locks, no tokio, no
+//! allocation per request.
 
 #[expect(unsafe_code, reason = "memory shared with the kernel; slices own disjoint ranges of pooled blocks")]
 pub mod buffers;
+mod connection;
 pub mod driver;
 pub mod executor;
+mod frames;
 pub mod io;
 mod queue;
 pub mod schedule;
+mod session;
+mod shared;
 #[cfg(test)]
 mod simulation;
 pub mod slots;
 mod sockets;
 #[cfg(test)]
 mod testing;
+mod transport;
 pub mod wake;
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use tokio::sync::Notify;
+
+use crate::config::IoKind;
+use crate::inspect::{Frames, Inspector};
+use crate::mailbox::{ControlMailbox, ToControl, ToWorker, Wake, WorkerMailbox, mailbox};
+use crate::policy::Policy;
+use crate::steering::LoadHandle;
+use crate::telemetry::{Reason, WorkerCounters};
+use crate::topology::Topology;
+use buffers::{Pool, Slice};
+use driver::{Driver, ListenerId};
+use executor::Executor;
+use io::Io;
+use shared::{Endpoint, Shared};
+
+pub use shared::ListenerSettings;
+
+/// One socket of a port's reuseport group.
+#[derive(Debug)]
+pub struct ListeningPort {
+    /// Listener index in the configuration.
+    pub listener: u16,
+    /// The broker behind the port; `None` for the bootstrap port.
+    pub node_id: Option<i32>,
+    /// Bound and listening.
+    pub socket: TcpListener,
+}
+
+/// What a worker starts with.
+#[derive(Debug)]
+pub struct WorkerSetup {
+    /// Index of the worker.
+    pub index: usize,
+    /// Core to be pinned to.
+    pub core: Option<usize>,
+    /// Settings and first snapshot of each listener, in the order of the configuration.
+    pub listeners: Vec<(Arc<ListenerSettings>, Arc<Topology>)>,
+    /// This worker's socket of every port.
+    pub ports: Vec<ListeningPort>,
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// This worker's entry in the load map; `None` when the kernel's hash spreads connections.
+    pub load: Option<LoadHandle>,
+}
+
+/// Starts the thread of one worker. Returns when its driver is up and its ports accept.
+///
+/// # Errors
+///
+/// When the driver cannot be made, a port cannot be registered or the thread cannot be pinned.
+pub fn spawn(
+    setup: WorkerSetup,
+    io: IoKind,
+    counters: Arc<WorkerCounters>,
+    notify: Arc<Notify>,
+) -> std::io::Result<(ControlMailbox, JoinHandle<std::io::Result<()>>)> {
+    let (started_to, started) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name(format!("worker-{}", setup.index)).spawn(move || {
+        let _ended = NotifyOnDrop(notify.clone());
+        if let Some(core) = setup.core {
+            wake::pin_to_core(core)?;
+        }
+        match io {
+            IoKind::IoUring => run(driver::uring::Uring::new()?, setup, counters, notify, &started_to),
+            IoKind::Epoll => run(driver::epoll::Epoll::new()?, setup, counters, notify, &started_to),
+        }
+    })?;
+    match started.recv() {
+        Ok(mailbox) => Ok((mailbox, thread)),
+        // The thread ended before it was up: its result says why.
+        Err(mpsc::RecvError) => {
+            let ended = thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the worker panicked")));
+            Err(ended.err().unwrap_or_else(|| std::io::Error::other("the worker ended at once")))
+        }
+    }
+}
+
+/// Tells the control thread that a worker has ended, also by a panic.
+struct NotifyOnDrop(Arc<Notify>);
+
+impl Drop for NotifyOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+fn run<D: Driver<Listener = TcpListener>>(
+    driver: D,
+    setup: WorkerSetup,
+    counters: Arc<WorkerCounters>,
+    notify: Arc<Notify>,
+    started: &mpsc::SyncSender<ControlMailbox>,
+) -> std::io::Result<()> {
+    let io = Io::new(driver);
+    let (ours, theirs) = mailbox(notify, Box::new(io.wake_handle()));
+    let scratch = Box::new(setup.policy.scratch());
+    let inspector = Inspector::new(setup.policy, scratch);
+    let mut worker = Worker {
+        shared: Rc::new(Shared::new(counters, setup.load, setup.listeners, inspector)),
+        executor: Executor::new(io),
+        endpoints: HashMap::new(),
+        mailbox: ours,
+        panics: 0,
+    };
+    for port in setup.ports {
+        worker.listen(port.listener, port.node_id, port.socket)?;
+    }
+    worker.shared.accepts(true);
+    // The control thread waits for it; when it has gone, so has the process.
+    let _ = started.send(theirs);
+    worker.serve()
+}
+
+struct Worker<D: Driver> {
+    shared: Rc<Shared>,
+    executor: Executor<D>,
+    endpoints: HashMap<ListenerId, Endpoint>,
+    mailbox: WorkerMailbox,
+    panics: u64,
+}
+
+impl<D: Driver<Listener = TcpListener>> Worker<D> {
+    /// Turns until everything is drained.
+    fn serve(mut self) -> std::io::Result<()> {
+        loop {
+            self.receive()?;
+            let (io, shared, endpoints) = (self.executor.io().clone(), &self.shared, &self.endpoints);
+            self.executor.turn(&mut |accepted| {
+                let endpoint = endpoints.get(&accepted.listener).copied();
+                let (io, shared) = (io.clone(), shared.clone());
+                async move {
+                    if let Some(endpoint) = endpoint {
+                        connection::serve(io, shared, endpoint, accepted.socket).await;
+                    }
+                }
+            })?;
+            self.report();
+            if self.executor.is_drained() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes every message of the control thread.
+    fn receive(&mut self) -> std::io::Result<()> {
+        while let Some(message) = self.mailbox.receive() {
+            match message {
+                ToWorker::Policy(policy, scratch) => {
+                    let (policy, scratch) = self.shared.inspector().replace_policy(policy, scratch);
+                    self.shared.tell(ToControl::Retired(policy, scratch));
+                }
+                ToWorker::Topology { listener, topology } => {
+                    self.shared.set_topology(listener, topology);
+                    self.executor.io().wake_all();
+                }
+                ToWorker::Listen { listener, node_id, socket } => {
+                    self.listen(listener, Some(node_id), socket)?
+                }
+                ToWorker::AuditBatch(batch) => self.shared.return_audit(batch),
+                ToWorker::Kick => {}
+                ToWorker::Drain { deadline } => {
+                    // New connections go elsewhere before the listeners close.
+                    self.shared.accepts(false);
+                    self.executor.io().drain(deadline);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self, listener: u16, node_id: Option<i32>, socket: TcpListener) -> std::io::Result<()> {
+        let id = self.executor.io().listen(socket)?;
+        self.endpoints.insert(id, Endpoint { listener, node_id });
+        Ok(())
+    }
+
+    /// Hands over what this turn decided and counted.
+    fn report(&mut self) {
+        self.shared.flush(&mut self.mailbox);
+        self.shared.settle(self.executor.io().now());
+        let pool = self.executor.io().pool().bytes();
+        self.shared.counters.pool(pool.ring, pool.heap.iter().sum());
+        let panics = self.executor.panics();
+        self.shared.counters.refuse_many(Reason::Panic, panics - self.panics);
+        self.panics = panics;
+    }
+}
+
+impl Wake for wake::WakeHandle {
+    fn wake(&self) {
+        Self::wake(self);
+    }
+}
+
+impl Frames for Pool {
+    type Frame = Slice;
+
+    fn vec(&self, bytes: usize) -> Vec<u8> {
+        Self::vec(self, bytes)
+    }
+
+    fn frame(&self, vec: Vec<u8>) -> Slice {
+        self.slice_from(vec)
+    }
+}

@@ -1,0 +1,211 @@
+//! One client connection: one task of three loops that share a session.
+//!
+//! ```text
+//!            requests                         ┌───────────┐
+//!  client ─▶ frame, allow, inspect, seal ────▶│ exchanges │────▶ upstream
+//!            answers                          │ replies   │      responses
+//!         ◀─ the head of the reply queue ◀────└───────────┘◀──── match, rewrite
+//! ```
+//!
+//! The loops never wait for each other's wake-ups: the task polls all three whenever one of its sockets has news
+//! or the session has changed.
+
+mod requests;
+mod responses;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::buffers::Pool;
+use super::driver::{Driver, SocketId};
+use super::io::Io;
+use super::session::Session;
+use super::shared::{Endpoint, Shared};
+use super::transport::Link;
+use crate::telemetry::Reason;
+
+/// Longest wait for the last bytes to leave after a connection has ended.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Why a connection ends before its client has finished.
+#[derive(Debug)]
+enum Close {
+    /// A peer broke the protocol or a policy asked for it.
+    Refused(Reason, String),
+    /// The client's or the upstream's socket failed, or the upstream closed.
+    Lost(&'static str, io::Error),
+}
+
+impl Close {
+    fn refused(reason: Reason, error: impl ToString) -> Self {
+        Self::Refused(reason, error.to_string())
+    }
+}
+
+/// One client connection.
+struct Connection<D: Driver> {
+    io: Io<D>,
+    pool: Pool,
+    shared: Rc<Shared>,
+    endpoint: Endpoint,
+    client: Link,
+    upstream: OnceCell<Link>,
+    /// The upstream is a bootstrap server standing in for a broker whose address is not known yet.
+    stand_in: Cell<bool>,
+    session: RefCell<Session>,
+    /// The session has changed since the loops were polled.
+    changed: Cell<bool>,
+}
+
+/// Serves one accepted connection until it ends.
+pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: Endpoint, socket: SocketId) {
+    shared.opened();
+    let _open = Open(shared.clone());
+    let pool = io.pool();
+    let link = shared
+        .client_transport(endpoint)
+        .map_err(io::Error::other)
+        .and_then(|transport| Link::open(&io, &pool, socket, transport));
+    let client = match link {
+        Ok(client) => client,
+        Err(error) => return shared.refuse(Reason::Tls, &error),
+    };
+    let session = RefCell::new(Session::new(shared.anonymous()));
+    let connection = Connection {
+        io,
+        pool,
+        shared,
+        endpoint,
+        client,
+        upstream: OnceCell::new(),
+        stand_in: Cell::new(false),
+        session,
+        changed: Cell::new(false),
+    };
+    if let Err(close) = connection.run().await {
+        connection.report(&close);
+    }
+    connection.linger().await;
+}
+
+/// Counts the connection as open until it is dropped, also by a panic.
+struct Open(Rc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
+}
+
+impl<D: Driver> Connection<D> {
+    /// Polls the three loops until all have ended or one has failed.
+    async fn run(&self) -> Result<(), Close> {
+        let mut requests = pin!(self.requests());
+        let mut responses = pin!(self.responses());
+        let mut answers = pin!(self.answers());
+        let mut done = [false; 3];
+        poll_fn(|context| {
+            loop {
+                self.changed.set(false);
+                if !done[0]
+                    && let Poll::Ready(result) = requests.as_mut().poll(context)
+                {
+                    result?;
+                    done[0] = true;
+                }
+                if !done[1]
+                    && let Poll::Ready(result) = responses.as_mut().poll(context)
+                {
+                    result?;
+                    done[1] = true;
+                }
+                if !done[2]
+                    && let Poll::Ready(result) = answers.as_mut().poll(context)
+                {
+                    result?;
+                    done[2] = true;
+                }
+                if done == [true; 3] {
+                    return Poll::Ready(Ok(()));
+                }
+                if !self.changed.get() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    fn report(&self, close: &Close) {
+        let listener = self.endpoint.listener;
+        match close {
+            Close::Refused(reason, detail) => {
+                self.shared.counters.refuse(*reason);
+                warn!(listener, %reason, detail, "connection closed");
+            }
+            Close::Lost(side, error) => debug!(listener, side, %error, "connection lost"),
+        }
+    }
+
+    /// Lets answers that are complete and bytes that are queued leave, in both directions, within a bound.
+    async fn linger(&self) {
+        while let Some(piece) = self.update(|session| session.replies.pop()) {
+            // A failed TLS session takes nothing more; there is nobody left to tell.
+            let _ = self.client.send(&self.io, &self.pool, piece);
+        }
+        let deadline = self.io.now() + LINGER;
+        let _timer = self.io.sleep_until(deadline);
+        let links = [Some(&self.client), self.upstream.get()];
+        poll_fn(|_| {
+            let flushed = |link: &Link| self.io.poll_flushed_below(link.socket(), 0).is_ready();
+            let all = links.iter().flatten().all(|link| flushed(link));
+            if all || self.io.now() >= deadline { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Waits until `holds` does.
+    async fn until(&self, mut holds: impl FnMut(&mut Session) -> bool) {
+        poll_fn(|_| if holds(&mut self.session.borrow_mut()) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+    }
+
+    /// Changes the session; the other loops see it in this pass.
+    fn update<T>(&self, change: impl FnOnce(&mut Session) -> T) -> T {
+        self.changed.set(true);
+        change(&mut self.session.borrow_mut())
+    }
+}
+
+impl<D: Driver> Connection<D> {
+    async fn answers(&self) -> Result<(), Close> {
+        loop {
+            let mut next = None;
+            self.until(|session| {
+                next = session.replies.pop();
+                next.is_some() || (session.requests_done && session.replies.is_empty())
+            })
+            .await;
+            let Some(piece) = next else { break };
+            self.changed.set(true);
+            self.client.send(&self.io, &self.pool, piece).map_err(|error| lost_or_tls("client", error))?;
+            self.io.writable(self.client.socket()).await.map_err(|error| Close::Lost("client", error))?;
+        }
+        self.client.finish(&self.io, &self.pool).map_err(|error| Close::Lost("client", error))
+    }
+}
+
+/// A failed socket is a lost connection; a failed TLS record or handshake is a refusal.
+fn lost_or_tls(side: &'static str, error: io::Error) -> Close {
+    if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        return Close::refused(Reason::Tls, format!("{side}: {error}"));
+    }
+    Close::Lost(side, error)
+}

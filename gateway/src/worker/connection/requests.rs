@@ -1,0 +1,310 @@
+//! From the client to the upstream: frame, allow, inspect, seal, forward.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tracing::info;
+
+use super::super::buffers::Slice;
+use super::super::driver::Driver;
+use super::super::frames::FrameReader;
+use super::super::session::{Exchange, ReplyState, Response};
+use super::super::transport::Link;
+use super::{Close, Connection, lost_or_tls};
+use crate::inspect::{Inspected, Sealed};
+use crate::protocol::kafka::allow::{self, Action, Relayed};
+use crate::protocol::kafka::api::{self, ApiKey, Handling};
+use crate::protocol::kafka::header::RequestPrefix;
+use crate::protocol::kafka::{api_versions, frame, produce, sasl};
+use crate::telemetry::{Direction, Reason};
+
+/// Bytes of requests that one connection handles before the others get their turn: one pass of the buffer ring
+/// must not become one connection's.
+const TURN_BYTES: usize = 256 * 1024;
+/// Requests without an answer, per connection, before it is not read any more. Above the in-flight limit of every
+/// client but librdkafka's, whose default is no limit.
+const REPLIES_MAX: usize = 512;
+/// Longest wait for a TCP connection to the upstream: the Java client's own `socket.connection.setup.timeout.ms`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes that may be written upstream: inspected and sealed, or relayed by the allow table. Nothing else is.
+enum Outbound {
+    Sealed(Sealed<Slice>),
+    Relayed(Relayed<Slice>),
+}
+
+impl<D: Driver> Connection<D> {
+    pub(super) async fn requests(&self) -> Result<(), Close> {
+        let mut reader = FrameReader::default();
+        let mut turn_bytes = 0;
+        let mut identified = false;
+        while let Some(slice) = self.receive_request_bytes(&mut reader).await? {
+            self.shared.counters.received(Direction::Downstream, slice.len());
+            reader.push(slice);
+            while let Some(frame) = self.next_request(&mut reader)? {
+                if !std::mem::replace(&mut identified, true) {
+                    self.identify_by_certificate();
+                }
+                turn_bytes += frame.len();
+                self.request(frame).await?;
+                self.room_for_a_request().await?;
+                if self.io.draining() {
+                    break;
+                }
+                if turn_bytes >= TURN_BYTES {
+                    turn_bytes = 0;
+                    self.io.yield_now().await;
+                }
+            }
+        }
+        self.update(|session| session.requests_done = true);
+        if let Some(upstream) = self.upstream.get() {
+            upstream.finish(&self.io, &self.pool).map_err(|error| Close::Lost("upstream", error))?;
+        }
+        Ok(())
+    }
+
+    /// With the first request the TLS handshake is over, and a client certificate is verified. SASL wins over it.
+    fn identify_by_certificate(&self) {
+        if let Some(principal) = self.client.peer_principal() {
+            self.update(|session| session.principal = principal);
+        }
+    }
+
+    /// The next received bytes; `None` when the client has finished or the gateway drains.
+    async fn receive_request_bytes(&self, reader: &mut FrameReader) -> Result<Option<Slice>, Close> {
+        let mut receive = pin!(self.client.recv(&self.io, &self.pool));
+        poll_fn(|context| {
+            if self.io.draining() {
+                return Poll::Ready(Ok(None));
+            }
+            if self.io.ring_short() {
+                reader.let_go_of_the_ring();
+            }
+            receive.as_mut().poll(context)
+        })
+        .await
+        .map_err(|error| lost_or_tls("client", error))
+    }
+
+    fn next_request(&self, reader: &mut FrameReader) -> Result<Option<Slice>, Close> {
+        let frame_bytes_min = if self.session.borrow().raw_tokens { 0 } else { frame::REQUEST_BYTES_MIN };
+        reader
+            .next(&self.pool, frame_bytes_min, self.shared.settings(self.endpoint).frame_bytes_max)
+            .map_err(|error| Close::refused(Reason::FrameSize, error))
+    }
+
+    async fn request(&self, frame: Slice) -> Result<(), Close> {
+        if self.session.borrow().raw_tokens {
+            return self.sasl_token(frame).await;
+        }
+        let cut_off = || Close::refused(Reason::Malformed, "the frame is shorter than a request header");
+        let prefix = RequestPrefix::read(&frame).ok_or_else(cut_off)?;
+        self.shared.counters.request(prefix.api_key.0);
+        let inspected = self.shared.settings(self.endpoint).inspected;
+        match allow::action(&prefix) {
+            Action::Refuse(refusal) => Err(refusal.into()),
+            Action::AnswerApiVersions => {
+                let mut answer = self.pool.vec(ANSWER_BYTES);
+                api_versions::unsupported_version(prefix.correlation_id, &mut answer);
+                self.update(|session| session.replies.push_ready(self.pool.slice_from(answer)));
+                Ok(())
+            }
+            Action::Handle(Handling::Inspect) if inspected => self.produce(frame, &prefix).await,
+            Action::Handle(Handling::Inspect) => {
+                let acks = produce::acks(&frame).map_err(|error| Close::refused(Reason::Malformed, error))?;
+                let relayed = allow::relay_uninspected(frame)?;
+                self.forward(
+                    &prefix,
+                    Outbound::Relayed(relayed),
+                    (acks != 0).then_some(Response::Produce(None)),
+                )
+                .await
+            }
+            Action::Handle(handling) => {
+                let response = self.response_to(&prefix, handling, &frame)?;
+                let relayed = allow::relay(frame)?;
+                self.forward(&prefix, Outbound::Relayed(relayed), Some(response)).await
+            }
+        }
+    }
+
+    /// What is to be done with the response to a relayed request; notes a login on its way.
+    fn response_to(
+        &self,
+        prefix: &RequestPrefix,
+        handling: Handling,
+        frame: &Slice,
+    ) -> Result<Response, Close> {
+        let malformed = |error| Close::refused(Reason::Malformed, error);
+        Ok(match handling {
+            Handling::Inspect => Response::Produce(None),
+            Handling::ApiVersions => Response::ApiVersions,
+            Handling::Relay(api::Response::Opaque) => Response::Opaque,
+            Handling::Relay(api::Response::Rewrite(kind)) => Response::Rewrite(kind),
+            Handling::SaslHandshake => {
+                let handshake = sasl::parse_handshake(frame).map_err(malformed)?;
+                let raw = prefix.api_version == 0;
+                if raw && handshake.mechanism == sasl::Mechanism::Unreadable {
+                    let detail = "a handshake of version 0 with a mechanism whose rounds are not known";
+                    return Err(Close::refused(Reason::Sasl, detail));
+                }
+                self.update(|session| {
+                    session.login = Some(sasl::Login::new(handshake.mechanism));
+                    session.raw_tokens = raw;
+                });
+                Response::SaslHandshake(handshake.mechanism)
+            }
+            Handling::SaslAuthenticate => {
+                let message = sasl::parse_authenticate(frame).map_err(malformed)?;
+                self.note_login_message(message);
+                Response::SaslAuthenticate
+            }
+        })
+    }
+
+    fn note_login_message(&self, message: &[u8]) {
+        let claim = &self.shared.settings(self.endpoint).principal_claim;
+        self.update(|session| {
+            if let Some(login) = &mut session.login {
+                login.client_message(message, claim);
+            }
+        });
+    }
+
+    /// A token without header, after a handshake of version 0.
+    async fn sasl_token(&self, token: Slice) -> Result<(), Close> {
+        self.note_login_message(token.get(frame::PREFIX_BYTES..).unwrap_or_default());
+        let prefix = RequestPrefix { api_key: ApiKey::SASL_AUTHENTICATE, api_version: 0, correlation_id: 0 };
+        self.forward(&prefix, Outbound::Relayed(allow::relay_sasl_token(token)), Some(Response::SaslToken))
+            .await
+    }
+
+    async fn produce(&self, frame: Slice, prefix: &RequestPrefix) -> Result<(), Close> {
+        self.upstream(prefix.api_key).await?;
+        let inspected = {
+            let session = &mut *self.session.borrow_mut();
+            let topology = self.shared.topology(self.endpoint.listener);
+            let sender = self.shared.sender(self.endpoint, &session.principal, &topology);
+            self.shared.inspector().produce(
+                frame,
+                &self.pool,
+                &sender,
+                &mut session.scopes,
+                &mut self.shared.audit(),
+                &self.shared.counters,
+            )
+        };
+        match inspected {
+            Inspected::Forward { request, answer, acks } => {
+                let response = (acks != 0).then_some(Response::Produce(answer));
+                self.forward(prefix, Outbound::Sealed(request), response).await
+            }
+            Inspected::Answer(answer) => {
+                self.update(|session| session.replies.push_ready(answer));
+                Ok(())
+            }
+            Inspected::Close(reason, detail) => Err(Close::Refused(reason, detail)),
+        }
+    }
+
+    /// Writes a request upstream; `response` says what becomes of its answer, `None` that there is none.
+    async fn forward(
+        &self,
+        prefix: &RequestPrefix,
+        request: Outbound,
+        response: Option<Response>,
+    ) -> Result<(), Close> {
+        let upstream = self.upstream(prefix.api_key).await?;
+        if let Some(response) = response {
+            let started = self.io.now();
+            self.update(|session| {
+                let reply = session.replies.push(ReplyState::AwaitUpstream);
+                session.exchanges.push_back(Exchange {
+                    reply,
+                    api_version: prefix.api_version,
+                    correlation_id: prefix.correlation_id,
+                    response,
+                    started,
+                });
+            });
+        }
+        let bytes = match request {
+            Outbound::Sealed(sealed) => sealed.into_frame(),
+            Outbound::Relayed(relayed) => relayed.into_frame(),
+        };
+        upstream.send(&self.io, &self.pool, bytes).map_err(|error| lost_or_tls("upstream", error))
+    }
+
+    /// The upstream, connected at the first request that needs it.
+    async fn upstream(&self, api_key: ApiKey) -> Result<&Link, Close> {
+        if self.stand_in.get() && !may_go_to_a_stand_in(api_key) {
+            let detail = "the broker behind this port is known by now; the client reconnects to it";
+            return Err(Close::refused(Reason::UnknownBroker, detail));
+        }
+        if let Some(upstream) = self.upstream.get() {
+            return Ok(upstream);
+        }
+        let route = self.shared.route(self.endpoint);
+        if route.stand_in && !may_go_to_a_stand_in(api_key) {
+            return Err(Close::refused(
+                Reason::UnknownBroker,
+                "the broker behind this port is not known yet",
+            ));
+        }
+        let mut failure =
+            io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of the upstream resolves");
+        for (host, address) in route.targets {
+            match self.io.connect(address, self.io.now() + CONNECT_TIMEOUT).await {
+                Ok(socket) => {
+                    let link = self
+                        .shared
+                        .upstream_transport(self.endpoint, &host)
+                        .map_err(io::Error::other)
+                        .and_then(|transport| Link::open(&self.io, &self.pool, socket, transport))
+                        .map_err(|error| Close::refused(Reason::Tls, error))?;
+                    self.stand_in.set(route.stand_in);
+                    self.changed.set(true);
+                    return Ok(self.upstream.get_or_init(|| link));
+                }
+                Err(error) => {
+                    info!(listener = self.endpoint.listener, %address, %error, "upstream does not answer");
+                    failure = error;
+                }
+            }
+        }
+        Err(Close::refused(Reason::UpstreamUnreachable, failure))
+    }
+
+    /// Waits until another request may be read: bounds what one connection can pile up.
+    async fn room_for_a_request(&self) -> Result<(), Close> {
+        self.until(|session| session.replies.len() < REPLIES_MAX && !self.shared.is_congested()).await;
+        let Some(upstream) = self.upstream.get() else { return Ok(()) };
+        self.io.writable(upstream.socket()).await.map_err(|error| Close::Lost("upstream", error))
+    }
+}
+
+impl From<allow::Refusal> for Close {
+    fn from(refusal: allow::Refusal) -> Self {
+        let reason = match refusal {
+            allow::Refusal::UnknownKey { .. } | allow::Refusal::InterBroker { .. } => Reason::ApiKey,
+            allow::Refusal::UnsupportedVersion { .. } => Reason::ApiVersion,
+            allow::Refusal::NotInspected { .. } | allow::Refusal::CutOff => Reason::Malformed,
+        };
+        Self::refused(reason, refusal)
+    }
+}
+
+/// Requests that any broker can answer, and that teach the gateway where the right one is.
+fn may_go_to_a_stand_in(api_key: ApiKey) -> bool {
+    matches!(
+        api_key,
+        ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE | ApiKey::METADATA
+    )
+}
+
+/// Room for a locally made ApiVersions answer.
+const ANSWER_BYTES: usize = 64;

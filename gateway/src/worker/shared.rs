@@ -1,0 +1,307 @@
+//! What the connections of one worker share. Belongs to the worker's thread; no locks.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::transport::Transport;
+use crate::audit::AuditBatch;
+use crate::inspect::{Inspector, Sender};
+use crate::mailbox::{ToControl, WorkerMailbox};
+use crate::protocol::kafka::rewrite::Directory;
+use crate::steering::{LoadHandle, SETTLE_INTERVAL_SECONDS};
+use crate::telemetry::{Reason, WorkerCounters};
+use crate::topology::{Learned, TopicId, Topology};
+
+/// Host that stands for a broker whose port the gateway cannot bind: only this broker is out of reach, not the whole
+/// metadata response (RFC 2606 reserves `.invalid`).
+const NO_PORT_HOST: &str = "broker-without-port.invalid";
+
+/// One configured listener, as the workers need it.
+#[derive(Debug)]
+pub struct ListenerSettings {
+    /// Index in the configuration.
+    pub index: u16,
+    /// Its name, as policies know it.
+    pub name: Arc<str>,
+    /// Host that clients are told for every broker.
+    pub advertised_host: String,
+    /// False: requests are relayed without a look at their records.
+    pub inspected: bool,
+    /// What happens to records that cannot be inspected: true forwards them.
+    pub forward_on_error: bool,
+    /// What happens to blocked records where no rule says it: true stubs them, false refuses their batch.
+    pub stub_on_block: bool,
+    /// Largest request frame, bytes.
+    pub frame_bytes_max: usize,
+    /// Claim of a bearer token that names the principal.
+    pub principal_claim: String,
+    /// TLS towards clients.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS towards the upstream.
+    pub upstream_tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Which of a listener's ports a connection came in on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// Listener index in the configuration.
+    pub(super) listener: u16,
+    /// The broker behind the port; `None` for the bootstrap port.
+    pub(super) node_id: Option<i32>,
+}
+
+/// Where a connection goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Addresses to try in this order, each with the host name that its certificate must carry.
+    pub(super) targets: Vec<(Arc<str>, SocketAddr)>,
+    /// A bootstrap server stands in for a broker that is not known yet.
+    pub(super) stand_in: bool,
+}
+
+struct ListenerState {
+    settings: Arc<ListenerSettings>,
+    topology: RefCell<Arc<Topology>>,
+    /// Bootstrap servers take turns.
+    turn: Cell<usize>,
+}
+
+/// What the connections of one worker share.
+pub(super) struct Shared {
+    /// Counters of this worker.
+    pub(super) counters: Arc<WorkerCounters>,
+    /// This worker's entry in the steering program's load map.
+    load: Option<RefCell<LoadHandle>>,
+    /// When pending picks are settled next.
+    settle_at: Cell<Option<Instant>>,
+    listeners: Vec<ListenerState>,
+    inspector: RefCell<Inspector>,
+    audit: RefCell<Box<AuditBatch>>,
+    #[expect(clippy::vec_box, reason = "the boxes themselves travel through the mailbox")]
+    spare_audits: RefCell<Vec<Box<AuditBatch>>>,
+    /// Messages that the mailbox had no room for, oldest first.
+    outbox: RefCell<VecDeque<ToControl>>,
+    anonymous: Arc<str>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        counters: Arc<WorkerCounters>,
+        load: Option<LoadHandle>,
+        listeners: Vec<(Arc<ListenerSettings>, Arc<Topology>)>,
+        inspector: Inspector,
+    ) -> Self {
+        let state = |(settings, topology)| ListenerState {
+            settings,
+            topology: RefCell::new(topology),
+            turn: Cell::new(0),
+        };
+        Self {
+            counters,
+            load: load.map(RefCell::new),
+            settle_at: Cell::new(None),
+            listeners: listeners.into_iter().map(state).collect(),
+            inspector: RefCell::new(inspector),
+            audit: RefCell::default(),
+            spare_audits: RefCell::default(),
+            outbox: RefCell::default(),
+            anonymous: "User:ANONYMOUS".into(),
+        }
+    }
+
+    /// A client connection was accepted.
+    pub(super) fn opened(&self) {
+        self.counters.opened();
+        if let Some(load) = &self.load {
+            load.borrow_mut().accepted();
+        }
+    }
+
+    /// A client connection ended.
+    pub(super) fn closed(&self) {
+        self.counters.closed();
+        if let Some(load) = &self.load {
+            load.borrow_mut().closed();
+        }
+    }
+
+    /// Lets the steering program choose this worker, or no longer.
+    pub(super) fn accepts(&self, accepts: bool) {
+        if let Some(load) = &self.load {
+            load.borrow().draining(!accepts);
+        }
+    }
+
+    /// Forgets picks that never became connections, now and then.
+    pub(super) fn settle(&self, now: Instant) {
+        let Some(load) = &self.load else { return };
+        if self.settle_at.get().is_none_or(|at| now >= at) {
+            self.settle_at.set(Some(now + Duration::from_secs(SETTLE_INTERVAL_SECONDS)));
+            load.borrow_mut().settle();
+        }
+    }
+
+    /// The principal of a client that has not logged in, as Kafka prints it.
+    pub(super) fn anonymous(&self) -> Arc<str> {
+        self.anonymous.clone()
+    }
+
+    /// Settings of the listener.
+    pub(super) fn settings(&self, endpoint: Endpoint) -> &Arc<ListenerSettings> {
+        &self.listener(endpoint.listener).settings
+    }
+
+    /// The snapshot in force.
+    pub(super) fn topology(&self, listener: u16) -> Arc<Topology> {
+        self.listener(listener).topology.borrow().clone()
+    }
+
+    /// Takes a new snapshot.
+    pub(super) fn set_topology(&self, listener: u16, topology: Arc<Topology>) {
+        *self.listener(listener).topology.borrow_mut() = topology;
+    }
+
+    /// The inspector of this worker, with its policy.
+    pub(super) fn inspector(&self) -> std::cell::RefMut<'_, Inspector> {
+        self.inspector.borrow_mut()
+    }
+
+    /// The audit batch that decisions are added to.
+    pub(super) fn audit(&self) -> std::cell::RefMut<'_, Box<AuditBatch>> {
+        self.audit.borrow_mut()
+    }
+
+    /// Where requests of this connection come from.
+    pub(super) fn sender<'a>(
+        &'a self,
+        endpoint: Endpoint,
+        principal: &'a Arc<str>,
+        topology: &'a Topology,
+    ) -> Sender<'a> {
+        let settings = self.settings(endpoint);
+        Sender {
+            listener: endpoint.listener,
+            listener_name: &settings.name,
+            principal,
+            forward_on_error: settings.forward_on_error,
+            stub_on_block: settings.stub_on_block,
+            topology,
+        }
+    }
+
+    /// Transport towards a client of this listener.
+    pub(super) fn client_transport(&self, endpoint: Endpoint) -> Result<Transport, rustls::Error> {
+        self.settings(endpoint).tls.as_ref().map_or(Ok(Transport::Plain), Transport::accept)
+    }
+
+    /// Transport towards `host`.
+    pub(super) fn upstream_transport(
+        &self,
+        endpoint: Endpoint,
+        host: &str,
+    ) -> Result<Transport, rustls::Error> {
+        let settings = self.settings(endpoint);
+        settings.upstream_tls.as_ref().map_or(Ok(Transport::Plain), |config| Transport::connect(config, host))
+    }
+
+    /// Where a new connection of `endpoint` goes: its broker, or a bootstrap server while that is unknown.
+    pub(super) fn route(&self, endpoint: Endpoint) -> Route {
+        let listener = self.listener(endpoint.listener);
+        let topology = listener.topology.borrow();
+        let broker = endpoint.node_id.and_then(|node_id| topology.brokers.get(&node_id));
+        if let Some(broker) = broker {
+            let targets = broker.addresses.iter().map(|address| (broker.host.clone(), *address)).collect();
+            return Route { targets, stand_in: false };
+        }
+        let mut targets: Vec<_> =
+            topology.bootstrap.iter().map(|server| (server.host.clone(), server.address)).collect();
+        if !targets.is_empty() {
+            let turn = listener.turn.replace(listener.turn.get().wrapping_add(1));
+            let first = turn % targets.len();
+            targets.rotate_left(first);
+        }
+        Route { targets, stand_in: endpoint.node_id.is_some() }
+    }
+
+    /// Tells the control thread what a response named.
+    pub(super) fn learned(&self, listener: u16, learned: Learned) {
+        self.outbox.borrow_mut().push_back(ToControl::Learned { listener, learned });
+    }
+
+    /// Queues a message for the control thread.
+    pub(super) fn tell(&self, message: ToControl) {
+        self.outbox.borrow_mut().push_back(message);
+    }
+
+    /// An emptied audit batch came back.
+    pub(super) fn return_audit(&self, batch: Box<AuditBatch>) {
+        self.spare_audits.borrow_mut().push(batch);
+    }
+
+    /// Hands over what was decided and everything queued, as far as the mailbox takes it.
+    pub(super) fn flush(&self, mailbox: &mut WorkerMailbox) {
+        let mut outbox = self.outbox.borrow_mut();
+        let mut audit = self.audit.borrow_mut();
+        if !audit.is_empty() {
+            let empty = self.spare_audits.borrow_mut().pop().unwrap_or_default();
+            outbox.push_back(ToControl::AuditBatch(std::mem::replace(&mut *audit, empty)));
+        }
+        while let Some(message) = outbox.pop_front() {
+            if let Err(message) = mailbox.send(message) {
+                outbox.push_front(message);
+                return;
+            }
+        }
+    }
+
+    /// True while the control thread is behind: nothing new is read until it has caught up.
+    pub(super) fn is_congested(&self) -> bool {
+        !self.outbox.borrow().is_empty()
+    }
+
+    /// Counts a refusal and logs it.
+    pub(super) fn refuse(&self, reason: Reason, error: &dyn std::fmt::Display) {
+        self.counters.refuse(reason);
+        tracing::warn!(%reason, %error, "connection refused");
+    }
+
+    fn listener(&self, index: u16) -> &ListenerState {
+        self.listeners.get(usize::from(index)).expect("endpoints are made from the configured listeners only")
+    }
+}
+
+/// The address book of one listener while one response is rewritten.
+pub(super) struct AddressBook<'a> {
+    settings: &'a ListenerSettings,
+    topology: &'a Topology,
+    /// What the response names and the snapshot lacks.
+    pub(super) learned: Learned,
+}
+
+impl<'a> AddressBook<'a> {
+    pub(super) fn new(settings: &'a ListenerSettings, topology: &'a Topology) -> Self {
+        Self { settings, topology, learned: Learned::default() }
+    }
+}
+
+impl Directory for AddressBook<'_> {
+    fn learn_node(&mut self, node_id: i32, host: &str, port: u16) {
+        if !self.topology.knows_broker(node_id, host, port) {
+            self.learned.brokers.push((node_id, host.to_owned(), port));
+        }
+    }
+
+    fn learn_topic(&mut self, topic_id: TopicId, name: &str) {
+        if !self.topology.knows_topic(&topic_id, name) {
+            self.learned.topics.push((topic_id, name.to_owned()));
+        }
+    }
+
+    fn address(&self, node_id: i32) -> Option<(&str, u16)> {
+        let port = self.topology.ports.get(&node_id)?;
+        Some(port.map_or((NO_PORT_HOST, 1), |port| (&self.settings.advertised_host, port)))
+    }
+}
