@@ -21,6 +21,7 @@
 //! The control thread ([`control`]) compiles policies, learns broker addresses, serves metrics and collects
 //! audit batches. It and the workers meet only in [`mailbox`].
 
+pub mod admin;
 pub mod audit;
 pub mod budget;
 pub mod classify;
@@ -28,6 +29,7 @@ pub mod config;
 pub mod control;
 pub mod diagnostic;
 pub mod document;
+pub mod identity;
 pub mod inspect;
 pub mod json;
 pub mod mailbox;
@@ -37,4 +39,6 @@ pub mod policy;
 pub mod protocol;
 pub mod steering;
 pub mod telemetry;
+pub mod tls;
+pub mod topology;
 pub mod worker;

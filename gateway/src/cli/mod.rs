@@ -3,6 +3,7 @@
 mod check;
 mod detectors;
 mod policy_test;
+mod run;
 mod scan;
 
 use std::fmt::Display;
@@ -17,6 +18,7 @@ use gateway::policy::{Keys, Policy};
 /// What `gateway` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Run(run::Run),
     Check(check::Check),
     Scan(scan::Scan),
     Detectors(detectors::Detectors),
@@ -33,6 +35,7 @@ pub(crate) enum PolicyCommand {
 impl Command {
     pub(crate) fn run(self) -> ExitCode {
         match self {
+            Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
             Self::Scan(scan) => scan.run(),
             Self::Detectors(detectors) => detectors.run(),

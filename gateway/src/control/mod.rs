@@ -1,0 +1,250 @@
+//! The control thread: starts the workers, then compiles policies, learns brokers, takes audit batches, serves the
+//! admin endpoint and ends the process in order. It never touches a record.
+
+mod cluster;
+mod reload;
+mod sockets;
+mod start;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Readiness};
+use crate::audit::CountingSink;
+use crate::config::Config;
+use crate::mailbox::{ToControl, ToWorker};
+use crate::policy::Policy;
+use crate::steering::Steering;
+use crate::telemetry::{Exposition, PolicyState};
+use crate::topology::Learned;
+use cluster::Published;
+use reload::{Reloader, Trigger};
+use start::{Started, Worker};
+
+pub use reload::compile;
+pub use start::StartError;
+
+/// Time that connections have to finish what is under way after SIGTERM: below systemd's `TimeoutStopSec` of 90 s.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Idle workers take a turn this often.
+const KICK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Runs the gateway until it is told to stop.
+///
+/// # Errors
+///
+/// What keeps it from starting, or a worker that failed.
+pub fn run(config: Config) -> Result<(), StartError> {
+    let started = start::start(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { Control::new(started)?.serve().await })
+}
+
+struct Control {
+    workers: Vec<Worker>,
+    /// One per listener: what its workers learned.
+    learned: Vec<mpsc::UnboundedSender<Learned>>,
+    published: mpsc::UnboundedReceiver<Published>,
+    policies: mpsc::UnboundedReceiver<Arc<Policy>>,
+    /// The policy in force and, until every worker has retired it, the ones before.
+    in_use: Vec<Arc<Policy>>,
+    reload: mpsc::Sender<Trigger>,
+    steering: Option<Steering>,
+    notify: Arc<tokio::sync::Notify>,
+    sink: Arc<Mutex<CountingSink>>,
+    readiness: Arc<Readiness>,
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    draining: bool,
+    /// Ends with the control thread.
+    _watcher: Option<notify::RecommendedWatcher>,
+}
+
+impl Control {
+    fn new(started: Started) -> io::Result<Self> {
+        let Started { config, keys, policy, policy_source, clusters, steering, notify, workers, admin } =
+            started;
+        let policy_state = Arc::new(PolicyState::default());
+        policy_state.generation.store(policy.generation(), Relaxed);
+        let sink: Arc<Mutex<CountingSink>> = Arc::default();
+        let readiness = Arc::new(Readiness::new(config.state_dir.clone()));
+        let counters = steering.as_ref().map(Steering::counters);
+        let exposition = Arc::new(Exposition {
+            workers: workers.iter().map(|worker| worker.counters.clone()).collect(),
+            sink: sink.clone(),
+            policy: policy_state.clone(),
+            steer_picks: Box::new(move || counters.as_ref().map(|counters| counters.picks().collect())),
+        });
+        tokio::spawn(serve_admin(admin, exposition, readiness.clone()));
+
+        let (published_to, published) = mpsc::unbounded_channel();
+        let learned = clusters
+            .into_iter()
+            .map(|cluster| {
+                let (learned_to, learned) = mpsc::unbounded_channel();
+                tokio::spawn(cluster.run(learned, published_to.clone()));
+                learned_to
+            })
+            .collect();
+        let (reload, asked) = mpsc::channel(RELOADS_WAITING);
+        let (policies_to, policies) = mpsc::unbounded_channel();
+        let path = config.policy.clone();
+        let reloader = Reloader::new(path.clone(), keys, policy_state, policy.generation(), policy_source);
+        tokio::spawn(reloader.run(asked, policies_to));
+        let watcher = reload::watch(&path, reload.clone())
+            .inspect_err(|error| warn!(%error, "the policy file is not watched; SIGHUP reloads it"))
+            .ok();
+        for part in [&readiness.engine, &readiness.policy, &readiness.listeners] {
+            part.store(true, Relaxed);
+        }
+        Ok(Self {
+            workers,
+            learned,
+            published,
+            policies,
+            in_use: vec![policy],
+            reload,
+            steering,
+            notify,
+            sink,
+            readiness,
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            draining: false,
+            _watcher: watcher,
+        })
+    }
+
+    async fn serve(mut self) -> Result<(), StartError> {
+        let mut kick = tokio::time::interval(KICK_INTERVAL);
+        while self.workers.iter().any(|worker| worker.thread.is_some()) {
+            tokio::select! {
+                () = self.notify.notified() => self.receive(),
+                Some(published) = self.published.recv() => self.publish(published),
+                Some(policy) = self.policies.recv() => self.distribute(&policy),
+                _ = kick.tick() => self.kick(),
+                _ = self.hangup.recv() => {
+                    info!("SIGHUP: reloading the policy");
+                    // A full channel already holds a reload to come.
+                    let _ = self.reload.try_send(Trigger::Signal);
+                }
+                _ = self.terminate.recv() => self.drain("SIGTERM"),
+                _ = self.interrupt.recv() => self.drain("SIGINT"),
+            }
+            self.reap()?;
+        }
+        info!("stopped");
+        Ok(())
+    }
+
+    /// Takes every message that workers have sent.
+    fn receive(&mut self) {
+        for worker in &mut self.workers {
+            while let Some(message) = worker.mailbox.receive() {
+                match message {
+                    ToControl::AuditBatch(mut batch) => {
+                        self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch, &self.in_use);
+                        batch.clear();
+                        worker.mailbox.give_back(ToWorker::AuditBatch(batch));
+                    }
+                    ToControl::Learned { listener, learned } => {
+                        if let Some(cluster) = self.learned.get(usize::from(listener)) {
+                            // The task of a cluster ends only with this thread.
+                            let _ = cluster.send(learned);
+                        }
+                    }
+                    ToControl::Retired(policy, scratch) => drop((policy, scratch)),
+                }
+            }
+        }
+        // One reference is this list's own; the newest stays in force.
+        let newest = self.in_use.len().saturating_sub(1);
+        let mut index = 0;
+        self.in_use.retain(|policy| {
+            index += 1;
+            index > newest || Arc::strong_count(policy) > 1
+        });
+    }
+
+    /// Hands a snapshot, and the ports that came with it, to every worker.
+    fn publish(&mut self, published: Published) {
+        let Published { listener, topology, bound } = published;
+        for (node_id, port, group) in bound {
+            for (index, (worker, socket)) in self.workers.iter_mut().zip(group).enumerate() {
+                let steered = self.steering.as_mut().map(|steering| steering.insert(index, &socket));
+                if let Some(Err(error)) = steered {
+                    warn!(port, %error, "connections to this port are spread by the kernel's hash");
+                }
+                worker.mailbox.send(ToWorker::Listen { listener, node_id, socket });
+            }
+        }
+        for worker in &mut self.workers {
+            worker.mailbox.send(ToWorker::Topology { listener, topology: topology.clone() });
+        }
+    }
+
+    /// Hands a new policy to every worker, each with a scratch of its own.
+    fn distribute(&mut self, policy: &Arc<Policy>) {
+        self.in_use.push(policy.clone());
+        for worker in &mut self.workers {
+            worker.mailbox.send(ToWorker::Policy(policy.clone(), Box::new(policy.scratch())));
+        }
+    }
+
+    fn kick(&mut self) {
+        for worker in &mut self.workers {
+            worker.mailbox.send(ToWorker::Kick);
+        }
+    }
+
+    fn drain(&mut self, signal: &str) {
+        if self.draining {
+            return;
+        }
+        self.draining = true;
+        info!(signal, seconds = DRAIN_TIMEOUT.as_secs(), "draining: finishing what is under way");
+        self.readiness.listeners.store(false, Relaxed);
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        for worker in &mut self.workers {
+            worker.mailbox.send(ToWorker::Drain { deadline });
+        }
+    }
+
+    /// Joins workers that have ended. One that fails ends the process: its connections are gone, and the service
+    /// manager starts a whole gateway again.
+    fn reap(&mut self) -> io::Result<()> {
+        for (index, worker) in self.workers.iter_mut().enumerate() {
+            if let Some(thread) = worker.thread.take_if(|thread| thread.is_finished()) {
+                let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("the worker panicked")));
+                if let Err(error) = ended {
+                    error!(worker = index, %error, "worker failed");
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reloads that may wait: more ask for nothing new.
+const RELOADS_WAITING: usize = 4;
+
+async fn serve_admin(listener: TcpListener, exposition: Arc<Exposition>, readiness: Arc<Readiness>) {
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => admin::serve(listener, exposition, readiness).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = served {
+        error!(%error, "the admin endpoint has ended");
+    }
+}

@@ -1,0 +1,242 @@
+//! From a configuration to running workers. Whatever is wrong is said before the first client is accepted.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use super::cluster::Cluster;
+use super::{reload, sockets};
+use crate::classify::{Engine, SelfTestError};
+use crate::config::{Config, IoKind, Listener, OnError};
+use crate::diagnostic::Diagnostic;
+use crate::mailbox::ControlMailbox;
+use crate::policy::{Keys, OnBlock, Policy};
+use crate::steering::{LoadHandle, Steering};
+use crate::telemetry::WorkerCounters;
+use crate::tls::{self, TlsError};
+use crate::topology::Topology;
+use crate::worker::{self, ListenerSettings, ListeningPort, WorkerSetup};
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The policy or a key file has mistakes.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Mistakes(Vec<Diagnostic>),
+    /// The linked pattern matcher is not the one that was tested.
+    #[error("the classification engine failed its self-test, so nothing is served: {0}")]
+    Engine(#[from] SelfTestError),
+    /// A certificate, key or authority file cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// An address cannot be bound.
+    #[error("listener {name}: cannot bind {address}: {error}")]
+    Bind {
+        /// The listener's name, or `admin`.
+        name: String,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// A worker did not start.
+    #[error("worker {worker} with {io} does not start: {error}")]
+    Worker {
+        /// Its index.
+        worker: usize,
+        /// The configured driver.
+        io: &'static str,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The control thread did not start.
+    #[error("control thread: {0}")]
+    Control(#[from] io::Error),
+}
+
+/// A running gateway, as the control thread takes it over.
+pub(super) struct Started {
+    pub(super) config: Config,
+    pub(super) keys: Arc<Keys>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) policy_source: String,
+    pub(super) clusters: Vec<Cluster>,
+    pub(super) steering: Option<Steering>,
+    pub(super) notify: Arc<Notify>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) admin: TcpListener,
+}
+
+/// One worker, seen from the control thread.
+pub(super) struct Worker {
+    pub(super) mailbox: ControlMailbox,
+    pub(super) counters: Arc<WorkerCounters>,
+    pub(super) thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+/// Generation of the policy at start.
+const FIRST_GENERATION: u64 = 1;
+
+/// Checks the engine, compiles the policy, binds every port and starts the workers.
+///
+/// # Errors
+///
+/// The first thing that keeps the gateway from serving as configured.
+pub(super) fn start(config: Config) -> Result<Started, StartError> {
+    Engine::self_test()?;
+    let keys = Arc::new(config.keys.clone());
+    let (policy, policy_source) =
+        reload::compile(&config.policy, &keys, FIRST_GENERATION).map_err(StartError::Mistakes)?;
+    let policy = Arc::new(policy);
+    raise_descriptor_limit();
+    let cores = allowed_cores();
+    let count = config.workers.count.resolve(cores.len());
+    let settings = config.listeners.iter().enumerate().map(settings).collect::<Result<Vec<_>, _>>()?;
+    let mut ports = Vec::new();
+    let mut clusters = Vec::new();
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let index = index as u16;
+        let bound = bind(index, listener, count)?;
+        clusters.push(cluster(index, listener, count, &bound));
+        ports.extend(bound);
+    }
+    let admin = TcpListener::bind(config.admin.bind)
+        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+        .map_err(|error| StartError::Bind { name: "admin".to_owned(), address: config.admin.bind, error })?;
+    let (steering, mut loads) = steer(count, &ports);
+    let notify = Arc::new(Notify::new());
+    let mut workers = Vec::with_capacity(count);
+    for (index, ports) in divide(ports, count).into_iter().enumerate() {
+        let topologies = clusters.iter().map(|cluster| Arc::new(cluster.topology.clone()));
+        let setup = WorkerSetup {
+            index,
+            core: cores.get(index).copied(),
+            listeners: settings.iter().cloned().zip(topologies).collect(),
+            ports,
+            policy: policy.clone(),
+            load: loads.pop_front(),
+        };
+        workers.push(spawn(setup, config.workers.io, notify.clone())?);
+    }
+    info!(workers = count, io = config.workers.io.as_str(), generation = FIRST_GENERATION, "serving");
+    Ok(Started { config, keys, policy, policy_source, clusters, steering, notify, workers, admin })
+}
+
+/// One bound port: a reuseport group with a socket for each worker.
+struct Port {
+    listener: u16,
+    node_id: Option<i32>,
+    number: u16,
+    group: Vec<TcpListener>,
+}
+
+/// Binds the bootstrap port and one port for each configured broker.
+fn bind(index: u16, listener: &Listener, workers: usize) -> Result<Vec<Port>, StartError> {
+    let ip = listener.bind.ip();
+    let bootstrap = (None, listener.bind.port());
+    let brokers = listener.brokers.iter().filter_map(|id| Some((Some(id), listener.broker_port(id)?)));
+    std::iter::once(bootstrap)
+        .chain(brokers)
+        .map(|(node_id, number)| {
+            let address = SocketAddr::new(ip, number);
+            let group = sockets::bind_group(address, workers).map_err(|error| StartError::Bind {
+                name: listener.name.clone(),
+                address,
+                error,
+            })?;
+            Ok(Port { listener: index, node_id, number, group })
+        })
+        .collect()
+}
+
+/// The cluster of one listener before anything is known of it but its bound ports.
+fn cluster(index: u16, listener: &Listener, workers: usize, bound: &[Port]) -> Cluster {
+    let ports: BTreeMap<i32, Option<u16>> =
+        bound.iter().filter_map(|port| Some((port.node_id?, Some(port.number)))).collect();
+    Cluster {
+        listener: index,
+        upstream: listener.upstream.clone(),
+        bind: listener.bind.ip(),
+        broker_port_base: listener.broker_port_base,
+        workers,
+        topology: Topology { ports: Arc::new(ports), ..Topology::default() },
+    }
+}
+
+/// Gives each worker its socket of every port.
+fn divide(ports: Vec<Port>, workers: usize) -> Vec<Vec<ListeningPort>> {
+    let mut divided: Vec<Vec<ListeningPort>> = (0..workers).map(|_| Vec::new()).collect();
+    for Port { listener, node_id, group, .. } in ports {
+        for (sockets, socket) in divided.iter_mut().zip(group) {
+            sockets.push(ListeningPort { listener, node_id, socket });
+        }
+    }
+    divided
+}
+
+/// Loads the steering program. Without it the kernel's hash spreads connections, which is said once.
+fn steer(workers: usize, ports: &[Port]) -> (Option<Steering>, VecDeque<LoadHandle>) {
+    let loaded = Steering::load(workers).and_then(|(mut steering, loads)| {
+        for port in ports {
+            for (worker, socket) in port.group.iter().enumerate() {
+                steering.insert(worker, socket)?;
+            }
+        }
+        Ok((steering, loads))
+    });
+    match loaded {
+        Ok((steering, loads)) => (Some(steering), loads.into()),
+        Err(reason) => {
+            warn!(%reason, "connections are spread by the kernel's hash, not steered by load");
+            (None, VecDeque::new())
+        }
+    }
+}
+
+fn settings((index, listener): (usize, &Listener)) -> Result<Arc<ListenerSettings>, StartError> {
+    Ok(Arc::new(ListenerSettings {
+        index: index as u16,
+        name: listener.name.as_str().into(),
+        advertised_host: listener.advertised_host.clone(),
+        inspected: listener.inspection,
+        forward_on_error: listener.on_error == OnError::Forward,
+        stub_on_block: listener.on_block == OnBlock::Stub,
+        frame_bytes_max: listener.frame_bytes_max as usize,
+        principal_claim: listener.principal_claim.clone(),
+        tls: listener.tls.as_ref().map(tls::server).transpose()?,
+        upstream_tls: listener.upstream_tls.as_ref().map(tls::client).transpose()?,
+    }))
+}
+
+fn spawn(setup: WorkerSetup, io: IoKind, notify: Arc<Notify>) -> Result<Worker, StartError> {
+    let index = setup.index;
+    let counters = Arc::new(WorkerCounters::default());
+    let started = worker::spawn(setup, io, counters.clone(), notify);
+    let (mailbox, thread) =
+        started.map_err(|error| StartError::Worker { worker: index, io: io.as_str(), error })?;
+    Ok(Worker { mailbox, counters, thread: Some(thread) })
+}
+
+/// Cores that this process may run on, in order.
+fn allowed_cores() -> Vec<usize> {
+    let allowed = rustix::thread::sched_getaffinity(None);
+    let cores: Vec<usize> = allowed
+        .map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
+        .unwrap_or_default();
+    if cores.is_empty() { vec![0] } else { cores }
+}
+
+/// Two descriptors per client: the soft limit, often 1024, is raised to what the unit allows.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        warn!(%error, "cannot raise the limit on open files");
+    }
+}
