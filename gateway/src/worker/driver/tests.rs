@@ -25,6 +25,9 @@ macro_rules! behaviours {
         mod uring {
             $(#[test] fn $behaviour() { super::$behaviour(super::Uring::new); })*
         }
+        mod uring_whole_blocks {
+            $(#[test] fn $behaviour() { super::$behaviour(super::Uring::with_whole_blocks); })*
+        }
         mod epoll {
             $(#[test] fn $behaviour() { super::$behaviour(super::Epoll::new); })*
         }

@@ -95,6 +95,16 @@ impl Uring {
     ///
     /// When the kernel has no io_uring, forbids it, or is older than Linux 6.1.
     pub fn new() -> io::Result<Self> {
+        Self::with_provided(ProvidedRing::register)
+    }
+
+    /// As on kernels before Linux 6.12, where every piece takes a whole block.
+    #[cfg(test)]
+    pub(super) fn with_whole_blocks() -> io::Result<Self> {
+        Self::with_provided(|ring| ProvidedRing::register_as(ring, RingShape::WHOLE, 0))
+    }
+
+    fn with_provided(register: fn(&IoUring) -> io::Result<(ProvidedRing, RingShape)>) -> io::Result<Self> {
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
@@ -102,7 +112,7 @@ impl Uring {
             .setup_submit_all()
             .setup_cqsize(CQ_ENTRIES)
             .build(SQ_ENTRIES)?;
-        let (provided, shape) = ProvidedRing::register(&ring)?;
+        let (provided, shape) = register(&ring)?;
         let mut driver = Self {
             ring,
             provided,
