@@ -6,6 +6,7 @@ mod reload;
 mod sockets;
 mod start;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::Ordering::Relaxed;
@@ -64,6 +65,8 @@ struct Control {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
+    /// Listeners whose first snapshot is not published yet.
+    unresolved: BTreeSet<u16>,
     draining: bool,
     /// Ends with the control thread.
     _watcher: Option<notify::RecommendedWatcher>,
@@ -87,6 +90,7 @@ impl Control {
         tokio::spawn(serve_admin(admin, exposition, readiness.clone()));
 
         let (published_to, published) = mpsc::unbounded_channel();
+        let unresolved = clusters.iter().map(|cluster| cluster.listener).collect();
         let learned = clusters
             .into_iter()
             .map(|cluster| {
@@ -103,9 +107,8 @@ impl Control {
         let watcher = reload::watch(&path, reload.clone())
             .inspect_err(|error| warn!(%error, "the policy file is not watched; SIGHUP reloads it"))
             .ok();
-        for part in [&readiness.engine, &readiness.policy, &readiness.listeners] {
-            part.store(true, Relaxed);
-        }
+        readiness.engine.store(true, Relaxed);
+        readiness.policy.store(true, Relaxed);
         Ok(Self {
             workers,
             learned,
@@ -120,6 +123,7 @@ impl Control {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            unresolved,
             draining: false,
             _watcher: watcher,
         })
@@ -127,7 +131,7 @@ impl Control {
 
     async fn serve(mut self) -> Result<(), StartError> {
         let mut kick = tokio::time::interval(KICK_INTERVAL);
-        while self.workers.iter().any(|worker| worker.thread.is_some()) {
+        while self.workers.iter().any(|worker| worker.thread.is_running()) {
             tokio::select! {
                 () = self.notify.notified() => self.receive(),
                 Some(published) = self.published.recv() => self.publish(published),
@@ -150,12 +154,12 @@ impl Control {
     /// Takes every message that workers have sent.
     fn receive(&mut self) {
         for worker in &mut self.workers {
-            while let Some(message) = worker.mailbox.receive() {
+            while let Some(message) = worker.thread.mailbox.receive() {
                 match message {
                     ToControl::AuditBatch(mut batch) => {
                         self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch, &self.in_use);
                         batch.clear();
-                        worker.mailbox.give_back(ToWorker::AuditBatch(batch));
+                        worker.thread.mailbox.give_back(ToWorker::AuditBatch(batch));
                     }
                     ToControl::Learned { listener, learned } => {
                         if let Some(cluster) = self.learned.get(usize::from(listener)) {
@@ -185,11 +189,15 @@ impl Control {
                 if let Some(Err(error)) = steered {
                     warn!(port, %error, "connections to this port are spread by the kernel's hash");
                 }
-                worker.mailbox.send(ToWorker::Listen { listener, node_id, socket });
+                worker.thread.mailbox.send(ToWorker::Listen { listener, node_id, socket });
             }
         }
         for worker in &mut self.workers {
-            worker.mailbox.send(ToWorker::Topology { listener, topology: topology.clone() });
+            worker.thread.mailbox.send(ToWorker::Topology { listener, topology: topology.clone() });
+        }
+        self.unresolved.remove(&listener);
+        if self.unresolved.is_empty() && !self.draining {
+            self.readiness.listeners.store(true, Relaxed);
         }
     }
 
@@ -197,13 +205,13 @@ impl Control {
     fn distribute(&mut self, policy: &Arc<Policy>) {
         self.in_use.push(policy.clone());
         for worker in &mut self.workers {
-            worker.mailbox.send(ToWorker::Policy(policy.clone(), Box::new(policy.scratch())));
+            worker.thread.mailbox.send(ToWorker::Policy(policy.clone(), Box::new(policy.scratch())));
         }
     }
 
     fn kick(&mut self) {
         for worker in &mut self.workers {
-            worker.mailbox.send(ToWorker::Kick);
+            worker.thread.mailbox.send(ToWorker::Kick);
         }
     }
 
@@ -216,7 +224,7 @@ impl Control {
         self.readiness.listeners.store(false, Relaxed);
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         for worker in &mut self.workers {
-            worker.mailbox.send(ToWorker::Drain { deadline });
+            worker.thread.mailbox.send(ToWorker::Drain { deadline });
         }
     }
 
@@ -224,12 +232,9 @@ impl Control {
     /// manager starts a whole gateway again.
     fn reap(&mut self) -> io::Result<()> {
         for (index, worker) in self.workers.iter_mut().enumerate() {
-            if let Some(thread) = worker.thread.take_if(|thread| thread.is_finished()) {
-                let ended = thread.join().unwrap_or_else(|_| Err(io::Error::other("the worker panicked")));
-                if let Err(error) = ended {
-                    error!(worker = index, %error, "worker failed");
-                    return Err(error);
-                }
+            if let Some(Err(error)) = worker.thread.take_result() {
+                error!(worker = index, %error, "worker failed");
+                return Err(error);
             }
         }
         Ok(())

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -14,13 +13,12 @@ use super::{reload, sockets};
 use crate::classify::{Engine, SelfTestError};
 use crate::config::{Config, IoKind, Listener, OnError};
 use crate::diagnostic::Diagnostic;
-use crate::mailbox::ControlMailbox;
 use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
 use crate::telemetry::WorkerCounters;
 use crate::tls::{self, TlsError};
 use crate::topology::Topology;
-use crate::worker::{self, ListenerSettings, ListeningPort, WorkerSetup};
+use crate::worker::{self, ListenerSettings, ListeningPort, WorkerSetup, WorkerThread};
 
 /// Why the gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +72,8 @@ pub(super) struct Started {
 
 /// One worker, seen from the control thread.
 pub(super) struct Worker {
-    pub(super) mailbox: ControlMailbox,
+    pub(super) thread: WorkerThread,
     pub(super) counters: Arc<WorkerCounters>,
-    pub(super) thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// Generation of the policy at start.
@@ -217,9 +214,8 @@ fn spawn(setup: WorkerSetup, io: IoKind, notify: Arc<Notify>) -> Result<Worker, 
     let index = setup.index;
     let counters = Arc::new(WorkerCounters::default());
     let started = worker::spawn(setup, io, counters.clone(), notify);
-    let (mailbox, thread) =
-        started.map_err(|error| StartError::Worker { worker: index, io: io.as_str(), error })?;
-    Ok(Worker { mailbox, counters, thread: Some(thread) })
+    let thread = started.map_err(|error| StartError::Worker { worker: index, io: io.as_str(), error })?;
+    Ok(Worker { thread, counters })
 }
 
 /// Cores that this process may run on, in order.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -82,7 +82,7 @@ impl Exposition {
     }
 
     fn request_seconds(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let bounds = REQUEST_BUCKETS_US.iter().map(|micros| *micros as f64 / 1e6).chain([f64::MAX]);
+        let bounds = REQUEST_BUCKETS_US.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds
             .enumerate()
             .map(|(index, bound)| (bound, self.sum(|worker| &worker.request_buckets[index])))
@@ -117,7 +117,7 @@ impl Exposition {
 
     fn control(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut family = Family::gauge(encoder, "policy_generation", "Generation of the policy in force")?;
-        family.put::<0>(&[], self.policy.generation.load(Relaxed))?;
+        family.put_plain(self.policy.generation.load(Relaxed))?;
         let mut family = Family::counter(encoder, "policy_reloads", "Policy reloads by outcome")?;
         family.put(&[("outcome", "applied".to_owned())], self.policy.reloads_applied.load(Relaxed))?;
         family.put(&[("outcome", "rejected".to_owned())], self.policy.reloads_rejected.load(Relaxed))?;
@@ -127,7 +127,7 @@ impl Exposition {
             "steer_active",
             "1 when the kernel program steers, 0 on the kernel's hash",
         )?;
-        family.put::<0>(&[], u64::from(picks.is_some()))?;
+        family.put_plain(u64::from(picks.is_some()))?;
         let mut family = Family::counter(encoder, "steer_picks", "Connections steered to each worker")?;
         for (index, count) in picks.into_iter().flatten().enumerate() {
             family.put(&[("worker", index.to_string())], count)?;
@@ -172,18 +172,19 @@ impl<'a> Family<'a> {
         Ok(Self { metric, counter: false })
     }
 
-    fn put<const N: usize>(&mut self, labels: &[(&str, String); N], value: u64) -> fmt::Result {
-        let labels: &[(&str, String)] = labels;
-        put(self, &labels, value)
+    /// The only member of a family without labels.
+    fn put_plain(&mut self, value: u64) -> fmt::Result {
+        self.metric.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
     }
-}
 
-fn put(family: &mut Family<'_>, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
-    let mut member = family.metric.encode_family(labels)?;
-    if family.counter {
-        member.encode_counter::<NoLabelSet, _, u64>(&value, None)
-    } else {
-        member.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+    fn put<const N: usize>(&mut self, labels: &[(&str, String); N], value: u64) -> fmt::Result {
+        let labels = labels.as_slice();
+        let mut member = self.metric.encode_family(&labels)?;
+        if self.counter {
+            member.encode_counter::<NoLabelSet, _, u64>(&value, None)
+        } else {
+            member.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))
+        }
     }
 }
 
@@ -217,6 +218,7 @@ mod tests {
             "gateway_refused_total{reason=\"frame_size\"} 1",
             "gateway_refused_total{reason=\"malformed\"} 0",
             "gateway_request_seconds_bucket{le=\"0.0001\"} 1",
+            "gateway_request_seconds_bucket{le=\"+Inf\"} 1",
             "gateway_policy_generation 0",
             "gateway_policy_reloads_total{outcome=\"rejected\"} 0",
             "gateway_steer_picks_total{worker=\"1\"} 4",

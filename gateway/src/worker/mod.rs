@@ -24,8 +24,8 @@ pub mod wake;
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::Notify;
@@ -83,10 +83,12 @@ pub fn spawn(
     io: IoKind,
     counters: Arc<WorkerCounters>,
     notify: Arc<Notify>,
-) -> std::io::Result<(ControlMailbox, JoinHandle<std::io::Result<()>>)> {
+) -> std::io::Result<WorkerThread> {
     let (started_to, started) = mpsc::sync_channel(1);
+    let ended = Arc::new(AtomicBool::new(false));
+    let guard = Ended { ended: ended.clone(), notify: notify.clone() };
     let thread = std::thread::Builder::new().name(format!("worker-{}", setup.index)).spawn(move || {
-        let _ended = NotifyOnDrop(notify.clone());
+        let _ended = guard;
         if let Some(core) = setup.core {
             wake::pin_to_core(core)?;
         }
@@ -96,7 +98,7 @@ pub fn spawn(
         }
     })?;
     match started.recv() {
-        Ok(mailbox) => Ok((mailbox, thread)),
+        Ok(mailbox) => Ok(WorkerThread { mailbox, ended, thread: Some(thread) }),
         // The thread ended before it was up: its result says why.
         Err(mpsc::RecvError) => {
             let ended = thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the worker panicked")));
@@ -106,11 +108,37 @@ pub fn spawn(
 }
 
 /// Tells the control thread that a worker has ended, also by a panic.
-struct NotifyOnDrop(Arc<Notify>);
+struct Ended {
+    ended: Arc<AtomicBool>,
+    notify: Arc<Notify>,
+}
 
-impl Drop for NotifyOnDrop {
+impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.notify_one();
+        self.ended.store(true, Release);
+        self.notify.notify_one();
+    }
+}
+
+/// A started worker, as the control thread keeps it.
+pub struct WorkerThread {
+    /// The control thread's end of its mailbox.
+    pub mailbox: ControlMailbox,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl WorkerThread {
+    /// True until `take_result` has given the result.
+    pub fn is_running(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// How the worker ended, once, when it has.
+    pub fn take_result(&mut self) -> Option<std::io::Result<()>> {
+        // The flag, not `is_finished`: it is set before the control thread is woken, and joining then takes no time.
+        let thread = self.thread.take_if(|_| self.ended.load(Acquire))?;
+        Some(thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the worker panicked"))))
     }
 }
 

@@ -248,7 +248,13 @@ impl<D: Driver> Connection<D> {
         if let Some(upstream) = self.upstream.get() {
             return Ok(upstream);
         }
-        let route = self.shared.route(self.endpoint);
+        let mut route = self.shared.route(self.endpoint);
+        if route.targets.is_empty() {
+            // Just started, or the name does not resolve for now: the control thread publishes what it finds.
+            let known = self.shared.topology(self.endpoint.listener);
+            self.topology_changes(&known, self.io.now() + CONNECT_TIMEOUT).await;
+            route = self.shared.route(self.endpoint);
+        }
         if route.stand_in && !may_go_to_a_stand_in(api_key) {
             return Err(Close::refused(
                 Reason::UnknownBroker,

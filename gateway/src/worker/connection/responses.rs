@@ -211,7 +211,7 @@ impl<D: Driver> Connection<D> {
     }
 
     /// Waits for a snapshot other than `known`, or for `deadline`.
-    async fn topology_changes(&self, known: &Arc<Topology>, deadline: Instant) {
+    pub(super) async fn topology_changes(&self, known: &Arc<Topology>, deadline: Instant) {
         let _timer = self.io.sleep_until(deadline);
         poll_fn(|_| {
             let changed = !Arc::ptr_eq(&self.shared.topology(self.endpoint.listener), known);
