@@ -1,7 +1,7 @@
 //! The tasks of one worker and the turn that drives them.
 //!
 //! ```text
-//! turn: poll every ready task once ─▶ one send per socket ─▶ submit and wait ─▶ take in all completions ─▶ accept
+//! turn: submit and wait ─▶ take in all completions ─▶ accept ─▶ poll every ready task once ─▶ one send per socket
 //! ```
 
 use std::io;
@@ -63,7 +63,8 @@ impl<D: Driver> Executor<D> {
         self.io.draining() && self.io.listeners().is_empty() && self.tasks() == 0
     }
 
-    /// One turn. `accept` makes the task of a new connection.
+    /// One turn. `accept` makes the task of a new connection. It ends when all tasks had their say and before the next
+    /// wait, so that the caller can hand over what they left for others.
     ///
     /// # Errors
     ///
@@ -72,11 +73,11 @@ impl<D: Driver> Executor<D> {
     where
         F: Future<Output = ()> + 'static,
     {
-        self.poll_ready();
-        self.io.state().flush();
         self.io.state().wait()?;
         self.accept_all(accept);
         self.enforce_drain_deadline();
+        self.poll_ready();
+        self.io.state().flush();
         Ok(())
     }
 
