@@ -23,6 +23,8 @@ pub(crate) enum Probe {
     Command(&'static str),
     /// A Debian package, where another one could pretend to be it.
     Package(&'static str),
+    /// A module of Python's, which Debian ships apart from the interpreter.
+    PythonModule(&'static str),
 }
 
 /// A C compiler: Hyperscan's C++ runtime, zstd and aws-lc are linked into the gateway.
@@ -73,8 +75,8 @@ pub(crate) const NODE: Need =
 
 /// Python, for two client families.
 pub(crate) const PYTHON: Need = Need {
-    probe: Probe::Command("python3"),
-    packages: &["python3-venv"],
+    probe: Probe::PythonModule("ensurepip"),
+    packages: &["python3", "python3-venv"],
     why: "runs the confluent-kafka and aiokafka clients",
 };
 
@@ -117,6 +119,7 @@ impl Need {
         match self.probe {
             Probe::Command(name) => on_path(name),
             Probe::Package(name) => installed(name),
+            Probe::PythonModule(name) => has_python_module(name),
         }
     }
 }
@@ -167,4 +170,11 @@ fn is_executable(file: &Path) -> bool {
 fn installed(package: &str) -> bool {
     let query = Command::new("dpkg-query").args(["-W", "-f", "${db:Status-Status}", package]).output();
     query.is_ok_and(|answer| answer.stdout == b"installed")
+}
+
+/// True when `python3` is there and can import the module.
+fn has_python_module(name: &str) -> bool {
+    let import =
+        Command::new("python3").args(["-c", &format!("import {name}")]).stderr(Stdio::null()).status();
+    import.is_ok_and(|status| status.success())
 }

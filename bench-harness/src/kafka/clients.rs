@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Jars, cache};
+use super::{Jars, cache, go};
 
 /// A client library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -281,7 +281,7 @@ fn compile_java(jars: &Jars, java: &Path, folder: &Path) -> Result<()> {
 }
 
 fn build_go(sources: &Path, folder: &Path) -> Result<()> {
-    let mut go = Command::new("go");
+    let mut go = go::command()?;
     go.args(["build", "-trimpath", "-o"]).arg(folder).args(["./franz", "./sarama"]).current_dir(sources);
     cache::run(&mut go).map(drop)
 }

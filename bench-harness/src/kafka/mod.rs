@@ -12,6 +12,7 @@
 pub mod cache;
 pub mod clients;
 pub mod cluster;
+mod go;
 pub mod jars;
 pub mod pem;
 mod properties;
