@@ -1,8 +1,9 @@
 //! `steer`: chooses the listener of a new connection: the less loaded of two workers drawn at random.
 //!
-//! The kernel runs it for every SYN to a reuseport group it is attached to, and again when a connection that
-//! waits in the queue of a closing listener looks for another one (Linux 5.14, `SELECT_OR_MIGRATE`). It only
-//! steers: what it cannot place falls to the kernel's own hash and is counted.
+//! The kernel runs it for every segment that finds no connection in a reuseport group it is attached to: a SYN,
+//! the last ACK of a handshake by SYN cookie, or a stray. It runs it again when a connection that waits in the
+//! queue of a closing listener looks for another one (Linux 5.14, `SELECT_OR_MIGRATE`). It only steers: what it
+//! cannot place falls to the kernel's own hash and is counted.
 #![no_std]
 #![no_main]
 #![feature(core_intrinsics)]
@@ -56,22 +57,43 @@ fn pick(ctx: &SkReuseportContext, loads: &Loads) -> Option<()> {
     let random = unsafe { bpf_get_prandom_u32() };
     let steered = read(&loads.steered_count) as u32;
     let drawn = draw_two(steered, random)?;
-    let (first, second) = claim(loads, (steered_at(loads, drawn.0)?, steered_at(loads, drawn.1)?), random)?;
+    let workers = (steered_at(loads, drawn.0)?, steered_at(loads, drawn.1)?);
+    let counts = begins_connection(ctx);
+    let (first, second) = claim(loads, workers, random, counts)?;
     if LISTENERS.select_reuseport(ctx, slot(port_index, first)).is_ok() {
         return Some(());
     }
-    add(&worker(loads, first)?.picked, TAKE_BACK);
+    if counts {
+        add(&worker(loads, first)?.picked, TAKE_BACK);
+    }
     LISTENERS.select_reuseport(ctx, slot(port_index, second)).ok()?;
-    add(&worker(loads, second)?.picked, 1);
+    if counts {
+        add(&worker(loads, second)?.picked, 1);
+    }
     Some(())
 }
 
-/// Counts the connection on the less loaded worker of the pair and returns the pair, that one first.
+/// True for a SYN, and for a connection that looks for another listener: it has no segment.
+///
+/// Nothing else is counted. A cookie's connection was counted with its SYN, and a stray segment, such as an ACK
+/// that comes after the close, never becomes a connection.
+#[inline(always)]
+fn begins_connection(ctx: &SkReuseportContext) -> bool {
+    let flags = ctx.data() + TCP_FLAGS_OFFSET;
+    if flags + 1 > ctx.data_end() {
+        return true;
+    }
+    // SAFETY: `data` is the TCP header, readable up to `data_end` (bpf.h, `struct sk_reuseport_md`).
+    let flags = unsafe { *(flags as *const u8) };
+    flags & (TCP_SYN | TCP_ACK | TCP_RST) == TCP_SYN
+}
+
+/// Returns the pair, the less loaded worker first, and counts the connection on that one if it `counts`.
 ///
 /// Other CPUs steer at the same time and read the same loads. Whoever finds the count changed looks again: so a
 /// burst spreads as evenly as if its connections came one by one.
 #[inline(always)]
-fn claim(loads: &Loads, drawn: (u32, u32), random: u32) -> Option<(u32, u32)> {
+fn claim(loads: &Loads, drawn: (u32, u32), random: u32, counts: bool) -> Option<(u32, u32)> {
     let (one, other) = (worker(loads, drawn.0)?, worker(loads, drawn.1)?);
     for _ in 0..CLAIM_ATTEMPTS {
         let (one_picked, other_picked) = (read(&one.picked), read(&other.picked));
@@ -79,7 +101,7 @@ fn claim(loads: &Loads, drawn: (u32, u32), random: u32) -> Option<(u32, u32)> {
         let other_load = Held::unpack(read(&other.held)).load(other_picked);
         let pair = less_loaded_first(drawn, (one_load, other_load), random);
         let (chosen, picked) = if pair.0 == drawn.0 { (one, one_picked) } else { (other, other_picked) };
-        if replace(&chosen.picked, picked, picked.wrapping_add(1)) {
+        if !counts || replace(&chosen.picked, picked, picked.wrapping_add(1)) {
             return Some(pair);
         }
     }
@@ -151,6 +173,12 @@ fn field(of: &u32) -> u32 {
     // SAFETY: the pointer comes from a reference.
     unsafe { core::ptr::from_ref(of).read_volatile() }
 }
+
+/// Where the flags are in a TCP header (RFC 9293, section 3.1).
+const TCP_FLAGS_OFFSET: usize = 13;
+const TCP_SYN: u8 = 0x02;
+const TCP_RST: u8 = 0x04;
+const TCP_ACK: u8 = 0x10;
 
 /// Tries to claim a worker. Each failure is another CPU's success.
 const CLAIM_ATTEMPTS: u32 = 8;

@@ -2,4 +2,5 @@
 
 mod cli;
 mod netns;
+mod steered_gateway;
 mod steering;

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::process::Command;
 
-use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, LinkNameSpaceType, move_into_link_name_space,
+    remove_capability_from_bounding_set,
+};
 
 /// Runs `test` in a thread inside a network namespace of its own.
 ///
@@ -43,6 +46,13 @@ pub(crate) fn restrict_to(capabilities: CapabilitySet) {
         inheritable: CapabilitySet::empty(),
     };
     rustix::thread::set_capabilities(None, sets).expect("giving up is always allowed");
+}
+
+/// Keeps the programs that this thread starts from ever having these capabilities.
+pub(crate) fn deny_to_children(capabilities: CapabilitySet) {
+    for capability in capabilities {
+        remove_capability_from_bounding_set(capability).expect("root may give up");
+    }
 }
 
 /// Runs ip(8) in this thread's namespace.

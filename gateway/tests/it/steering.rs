@@ -185,16 +185,32 @@ fn a_syn_counts_at_once_and_is_given_up_when_nothing_follows() {
 }
 
 #[test]
-fn a_syn_cookie_costs_two_picks_and_one_of_them_is_given_up() {
+fn a_connection_by_syn_cookie_is_picked_once() {
     in_namespace("cookie", || {
-        // The SYN leaves no trace, so the final ACK is steered like a SYN (ip-sysctl, tcp_syncookies).
+        // The SYN leaves no trace, so the program runs for the last ACK, too (ip-sysctl, tcp_syncookies).
         write_sysctl("net/ipv4/tcp_syncookies", "2");
         let mut group = Group::steered(1, LOOPBACKS[0]);
         group.connect(4);
         (0..4).for_each(|_| group.accept_at(0, 0));
-        assert_eq!((group.picks(), group.loads()), (vec![8], vec![8]));
-        (0..2).for_each(|_| group.handles[0].settle());
-        assert_eq!(group.loads(), [4]);
+        assert_eq!((group.picks(), group.loads(), group.fallbacks()), (vec![4], vec![4], 0));
+    });
+}
+
+#[test]
+fn only_a_syn_counts() {
+    let (fin, syn, rst, ack) = (0x01, 0x02, 0x04, 0x10);
+    in_namespace("stray", || {
+        let group = Group::steered(2, LOOPBACKS[0]);
+        for (name, flags, picks) in [
+            ("an ACK after the close", ack, 0),
+            ("a FIN after the close", fin | ack, 0),
+            ("a reset", rst | ack, 0),
+            ("a SYN that answers nothing", syn | ack, 0),
+            ("a SYN", syn, 1),
+        ] {
+            send_segment(group.address, flags);
+            assert_eq!(group.picks().iter().sum::<u64>(), picks, "{name}");
+        }
     });
 }
 
@@ -392,6 +408,32 @@ fn half_open(address: SocketAddr) -> OwnedFd {
     assert_eq!(sent, Err(rustix::io::Errno::INPROGRESS));
     socket
 }
+
+/// Sends one TCP segment of no connection to a loopback address, from port 1.
+fn send_segment(to: SocketAddr, flags: u8) {
+    const OFFSET_20_BYTES: u8 = 0x50;
+    let (loopback, port) = ([127, 0, 0, 1], to.port().to_be_bytes());
+    let mut segment =
+        [0, 1, port[0], port[1], 0, 0, 0, 1, 0, 0, 0, 1, OFFSET_20_BYTES, flags, 0xff, 0xff, 0, 0, 0, 0];
+    let pseudo_header = [loopback, loopback, [0, TCP, 0, segment.len() as u8]].concat();
+    let checksum = internet_checksum(&[&pseudo_header[..], &segment[..]].concat());
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+    let protocol = Some(rustix::net::ipproto::TCP);
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::RAW, protocol).expect("root may");
+    let to = SocketAddr::from((loopback, 0));
+    rustix::net::sendto(&socket, &segment, rustix::net::SendFlags::empty(), &to).expect("loopback is up");
+}
+
+/// RFC 1071, for an even number of bytes.
+fn internet_checksum(bytes: &[u8]) -> u16 {
+    let (words, _) = bytes.as_chunks::<2>();
+    let sum: u32 = words.iter().map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !((folded & 0xffff) + (folded >> 16)) as u16
+}
+
+/// TCP's protocol number.
+const TCP: u8 = 6;
 
 /// Gives this thread's namespace the address [`NOWHERE`] and takes away the route to it.
 fn make_nowhere() {
