@@ -90,10 +90,6 @@ impl Steering {
     /// # Errors
     ///
     /// Why the kernel's hash has to do; to be said once in the log.
-    ///
-    /// # Panics
-    ///
-    /// Never on what the kernel or the network does.
     pub fn load(workers: usize) -> Result<(Self, Vec<LoadHandle>), SteeringError> {
         let count = u32::try_from(workers).ok().filter(|count| *count <= WORKERS_MAX);
         let count = count.ok_or(SteeringError::TooManyWorkers { workers })?;
