@@ -28,7 +28,6 @@ impl Directory for Nodes {
 fuzz_target!(|data: &[u8]| {
     let [kind, version, response @ ..] = data else { return };
     let version = i16::from(version % 14);
-    let mut out = Vec::new();
     let kind = match kind % 9 {
         0 => AddressResponse::Metadata,
         1 => AddressResponse::FindCoordinator,
@@ -36,10 +35,18 @@ fuzz_target!(|data: &[u8]| {
         3 => AddressResponse::ShareFetch,
         4 => AddressResponse::ShareAcknowledge,
         5 => AddressResponse::DescribeConfigs,
-        6 => return drop(api_versions::intersect(version % 5, response, &mut out)),
-        7 => return drop(sasl::parse_authenticate_response(version % 3, response)),
+        6 => {
+            let _ = api_versions::intersect(version % 5, response, &mut Vec::new());
+            return;
+        }
+        7 => {
+            let _ = sasl::parse_authenticate_response(version % 3, response);
+            return;
+        }
         _ => {
-            return again(response, |bytes, nodes, out| produce_response::rewrite(version, bytes, nodes, out));
+            return again(response, |bytes, nodes, out| {
+                produce_response::rewrite(version, bytes, nodes, out)
+            });
         }
     };
     again(response, |bytes, nodes, out| rewrite(kind, version, bytes, nodes, out));

@@ -177,7 +177,13 @@ impl<'a> Reader<'a> {
     /// `VARLONG`: zigzag, at most ten bytes, at most 64 bits.
     #[inline]
     pub fn varlong(&mut self) -> WireResult<i64> {
-        let (raw, _) = self.long_varint(10)?;
+        let raw = match self.bytes.get(self.at) {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                u64::from(byte)
+            }
+            _ => self.long_varint(10)?.0,
+        };
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
 
