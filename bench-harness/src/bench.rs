@@ -251,7 +251,7 @@ impl Arm {
 fn table(arms: &[Arm]) -> Result<String> {
     let relay = &arms.first().context("no arms")?.samples;
     let mut table =
-        format!("{:<36} {:>8} {:>15} {:>8} {:>8}\n", "arm", "CPU ns/B", "range", "x relay", "MB/s");
+        format!("{:<40} {:>8} {:>15} {:>8} {:>8}\n", "arm", "CPU ns/B", "range", "x relay", "MB/s");
     for arm in arms {
         let costs: Vec<f64> = arm.samples.iter().map(|sample| sample.cost).collect();
         let ratios = arm.samples.iter().zip(relay).map(|(sample, relay)| sample.cost / relay.cost).collect();
@@ -259,7 +259,7 @@ fn table(arms: &[Arm]) -> Result<String> {
         let range = format!("{:.3}-{:.3}", smallest(&costs), largest(&costs));
         writeln!(
             table,
-            "{:<36} {:>8.3} {range:>15} {:>8.2} {:>8.0}",
+            "{:<40} {:>8.3} {range:>15} {:>8.2} {:>8.0}",
             arm.name,
             median(costs),
             median(ratios),
