@@ -16,7 +16,7 @@ impl Bench {
     /// Builds the release programs and hands over to `bench-harness bench`.
     pub(crate) fn run(self) -> Result<()> {
         setup::packages(setup::BUILD)?;
-        run(&mut cargo(&["build", "--release", "--package", "gateway", "--package", "bench-harness"]))?;
+        run(&mut cargo(&["build", "--release", "--bin", "gateway", "--bin", "bench-harness"]))?;
         let programs = release_directory();
         let mut bench = command(&programs.join("bench-harness").to_string_lossy(), &["bench"]);
         bench.arg("--gateway").arg(programs.join("gateway"));

@@ -27,7 +27,7 @@ impl Demo {
     /// The command, after everything that it needs was installed and built.
     fn command(&self) -> Result<Command> {
         setup::packages(setup::BUILD)?;
-        run(&mut cargo(&["build", "--release", "--package", "gateway", "--package", "bench-harness"]))?;
+        run(&mut cargo(&["build", "--release", "--bin", "gateway", "--bin", "bench-harness"]))?;
         let programs = release_directory();
         let mut demo = command(&programs.join("bench-harness").to_string_lossy(), &["demo"]);
         demo.arg("--gateway").arg(programs.join("gateway"));
