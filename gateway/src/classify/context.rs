@@ -31,17 +31,6 @@ struct Slot {
     owners: Vec<u16>,
 }
 
-/// The part of the text before and after a match that may hold a context word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Region {
-    /// First byte of the region before the match.
-    pub(super) before: usize,
-    /// Whether the region before is the key of the value and nothing else.
-    pub(super) is_key: bool,
-    /// One past the last byte of the region after the match.
-    pub(super) after: usize,
-}
-
 impl Words {
     /// A set of `words`, each with its owners; `None` when there is no word.
     pub(super) fn new(words: &[(String, Vec<u16>)]) -> Option<Self> {
@@ -125,16 +114,11 @@ fn next_word(text: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((start, end))
 }
 
-impl Region {
-    /// The region around the match `start..end` of `field`.
-    pub(super) fn around(field: &[u8], start: usize, end: usize) -> Self {
-        let (before, is_key) = before(field, start);
-        Self { before, is_key, after: after(field, end) }
-    }
-}
-
 /// Where the region before `start` begins, and whether it is a key.
-fn before(field: &[u8], start: usize) -> (usize, bool) {
+pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
+    if field[..start].last_chunk().is_some_and(are_digits_and_spaces) {
+        return (start, false);
+    }
     let floor = start.saturating_sub(WINDOW_BYTES);
     let mut at = start;
     while at > floor {
@@ -156,8 +140,23 @@ fn before(field: &[u8], start: usize) -> (usize, bool) {
     (if floor == 0 { 0 } else { floor + whole_word.unwrap_or(0) }, false)
 }
 
+/// Whether nothing but digits and spaces is there: rows of numbers have no context. Eight bytes at a time, by
+/// carries into each byte's highest bit.
+fn are_digits_and_spaces(window: &[u8; 32]) -> bool {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let every = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let (words, _) = window.as_chunks::<8>();
+    words.iter().all(|word| {
+        let word = u64::from_ne_bytes(*word);
+        let (digit, space) = (word ^ every(b'0'), word ^ every(b' '));
+        let no_digit = ((digit & LOW) + every(0x7f - 9)) | digit;
+        let no_space = ((space & LOW) + LOW) | space;
+        no_digit & no_space & !LOW == 0
+    })
+}
+
 /// Where the region after `end` ends: with the value, at most `WINDOW_BYTES` on.
-fn after(field: &[u8], end: usize) -> usize {
+pub(super) fn after(field: &[u8], end: usize) -> usize {
     let rest = &field[end..field.len().min(end + WINDOW_BYTES)];
     let stop =
         rest.iter().position(|byte| matches!(byte, b'"' | b'\n' | b',' | b'}' | b']' | b'<' | b'&' | b'='));
@@ -244,14 +243,111 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@')
 }
 
+/// The context words before one start, and a memory of keys that have none.
+#[derive(Debug)]
+pub(super) struct Near {
+    /// For each owner, whether one of its words is in the region.
+    owners: Vec<bool>,
+    any: bool,
+    /// Offset in the text of the start at hand, plus one; 0 when there is none.
+    start: usize,
+    /// Whether the region before it is the key of the value and nothing else.
+    is_key: bool,
+    /// Keys, as they stand in the text, in which no word was found.
+    barren: Vec<[u8; BARREN_BYTES]>,
+}
+
+/// Longest key that is remembered, bytes; shorter ones are padded with zeros.
+const BARREN_BYTES: usize = 24;
+/// Keys that are remembered: a power of two. Telemetry repeats few keys.
+const BARREN_KEYS: usize = 64;
+
+impl Near {
+    /// For engines with `owners` owners of words.
+    pub(super) fn new(owners: usize) -> Self {
+        Self {
+            owners: vec![false; owners],
+            any: false,
+            start: 0,
+            is_key: false,
+            barren: vec![[0; BARREN_BYTES]; BARREN_KEYS],
+        }
+    }
+
+    /// Forgets the start at hand: another text begins.
+    pub(super) fn begin_text(&mut self) {
+        self.start = 0;
+    }
+
+    /// Looks at the region before `start` of `field`, which lies at `offset` of the text, unless it did already.
+    pub(super) fn look(&mut self, words: &Words, field: &[u8], offset: usize, start: usize) {
+        if self.start == offset + start + 1 {
+            return;
+        }
+        self.start = offset + start + 1;
+        let (before, is_key) = before(field, start);
+        self.is_key = is_key;
+        if self.any {
+            self.owners.fill(false);
+            self.any = false;
+        }
+        let text = &field[before..start];
+        let remembered = barren_key(text);
+        let slot = remembered.map(|key| barren_slot(&key));
+        if remembered.is_some_and(|key| slot.is_some_and(|slot| self.barren[slot] == key)) {
+            return;
+        }
+        let Self { owners, any, .. } = self;
+        words.find(text, |owner| {
+            owners[usize::from(owner)] = true;
+            *any = true;
+        });
+        if let (false, Some(slot), Some(key)) = (self.any, slot, remembered) {
+            self.barren[slot] = key;
+        }
+    }
+
+    /// Whether a word of `owner` is in the region before the start.
+    pub(super) fn has(&self, owner: usize) -> bool {
+        self.any && self.owners[owner]
+    }
+
+    /// Whether the region is the key of the value and holds no word of anyone: nothing here has context.
+    pub(super) fn is_barren_key(&self) -> bool {
+        self.is_key && !self.any
+    }
+
+    /// Whether a word of `owner` is in the text after `end`, in a value without a key of its own.
+    pub(super) fn has_after(&self, words: &Words, field: &[u8], end: usize, owner: usize) -> bool {
+        let mut has = false;
+        if !self.is_key {
+            words.find(&field[end..after(field, end)], |word| has |= usize::from(word) == owner);
+        }
+        has
+    }
+}
+
+/// The text as a key to remember, when it is short enough and holds no zero.
+fn barren_key(text: &[u8]) -> Option<[u8; BARREN_BYTES]> {
+    let mut key = [0; BARREN_BYTES];
+    key.get_mut(..text.len())?.copy_from_slice(text);
+    (!text.is_empty()).then_some(key)
+}
+
+fn barren_slot(key: &[u8; BARREN_BYTES]) -> usize {
+    let (words, _) = key.as_chunks::<8>();
+    let mixed =
+        words.iter().fold(0, |mixed: u64, word| (mixed ^ u64::from_le_bytes(*word)).wrapping_mul(HASH_PRIME));
+    (mixed >> 40) as usize % BARREN_KEYS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn region(text: &str) -> String {
         let start = text.find("123456789").unwrap();
-        let region = Region::around(text.as_bytes(), start, start + 9);
-        text[region.before..start].to_owned()
+        text[before(text.as_bytes(), start).0..start].to_owned()
     }
 
     #[test]

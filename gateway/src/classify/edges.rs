@@ -25,18 +25,20 @@ impl Edges {
         if self == Self::None || start == 0 {
             return true;
         }
-        if splits_escape(field, start) {
-            return false;
-        }
         let before = byte(field, start, 1);
-        if follows_escape(field, start) {
-            return true;
+        if is_word(before) {
+            return may_follow_escape(field, start)
+                && follows_escape(field, start)
+                && !splits_escape(field, start);
+        }
+        if matches!(before, b'\\' | b'%') && splits_escape(field, start) {
+            return false;
         }
         match self {
             Self::None => true,
-            Self::Word => !is_word(before),
-            Self::Number => !is_word(before) && before != b'+' && !continues_number(field, start),
-            Self::Address => !is_word(before) && !continues_address(field, start),
+            Self::Word => true,
+            Self::Number => before != b'+' && !continues_number(field, start),
+            Self::Address => !continues_address(field, start),
         }
     }
 
@@ -82,8 +84,16 @@ fn splits_escape(field: &[u8], at: usize) -> bool {
     percent || (2..=5).any(|back| byte(field, at, back) == b'\\' && is_unicode_escape(field, at - back))
 }
 
+/// Whether a backslash or percent sign is near enough before `at` for an escape to end there.
+fn may_follow_escape(field: &[u8], at: usize) -> bool {
+    field[at.saturating_sub(6)..at].iter().any(|byte| matches!(byte, b'\\' | b'%'))
+}
+
 /// The end of the escape that `at` lies inside, if it does.
 pub(super) fn escape_end(field: &[u8], at: usize) -> Option<usize> {
+    if !may_follow_escape(field, at) {
+        return None;
+    }
     (1..=5)
         .filter_map(|on| at.checked_add(on))
         .find(|end| follows_escape(field, *end))

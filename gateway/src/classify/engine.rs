@@ -58,6 +58,8 @@ pub(super) struct Group {
     pub(super) members: Vec<Member>,
     /// Longest match of any member, bytes.
     pub(super) bytes_max: usize,
+    /// Whether every member needs a context word.
+    pub(super) needs_context: bool,
 }
 
 /// One alternative of a shape.
@@ -134,7 +136,7 @@ impl Engine {
 struct Draft {
     groups: Vec<GroupDraft>,
     /// Groups of the pass over shapes that further patterns may join, by what they must share.
-    joinable: HashMap<(Trigger, usize, Edges), usize>,
+    joinable: HashMap<(Trigger, usize, Edges, Context), usize>,
     by_trigger: [Vec<u16>; Trigger::ALL.len()],
     minimum: Option<Minimum>,
     expressions: Vec<Expression>,
@@ -155,9 +157,9 @@ impl Draft {
         // Alone it must be small enough; many small ones may be too large together.
         Forward::new(std::slice::from_ref(&plan.pattern)).map_err(|_| plan::too_large())?;
         match plan.candidates {
-            Candidates::Shape { trigger, digits, joined } => {
+            Candidates::Shape { trigger, digits, joined, group_max } => {
                 if trigger == Trigger::Digits {
-                    self.need(digits, joined);
+                    self.need(digits, joined, group_max);
                 }
                 self.add_shape(trigger, edges, plan.pattern, plan.reach, member);
             }
@@ -175,18 +177,19 @@ impl Draft {
     }
 
     /// Lowers the shortest runs of digits so that a pattern that begins with these is not missed.
-    fn need(&mut self, digits: usize, joined: usize) {
+    fn need(&mut self, digits: usize, joined: usize, group_max: usize) {
         let minimum = self.minimum.get_or_insert(NO_MINIMUM);
         if digits >= DIGITS_MIN {
             minimum.digits = minimum.digits.min(digits as u32);
         } else {
             minimum.separated = minimum.separated.min(joined as u32);
+            minimum.group_max = minimum.group_max.max(group_max.min(GROUP_MAX) as u32);
         }
     }
 
     fn add_shape(&mut self, trigger: Trigger, edges: Edges, pattern: Hir, reach: Reach, member: &Member) {
         let key = match reach {
-            Reach::Back(length) => Some((trigger, length, edges)),
+            Reach::Back(length) => Some((trigger, length, edges, member.context)),
             Reach::Reverse(_) => None,
         };
         if let Some(draft) =
@@ -265,14 +268,24 @@ impl GroupDraft {
     fn finish(self) -> Result<Group, Refusal> {
         let forward = Forward::new(&self.patterns).map_err(|_| plan::too_large())?;
         let bytes_max = self.members.iter().map(|member| member.bytes_max).max().unwrap_or(0);
-        Ok(Group { edges: self.edges, reach: self.reach, forward, members: self.members, bytes_max })
+        let needs_context = self.members.iter().all(|member| member.context == Context::Required);
+        Ok(Group {
+            edges: self.edges,
+            reach: self.reach,
+            forward,
+            members: self.members,
+            bytes_max,
+            needs_context,
+        })
     }
 }
 
 /// Fewer leading digits than this are looked for together with their separators.
 const DIGITS_MIN: usize = 7;
 /// Longer than any run that a detector needs.
-const NO_MINIMUM: Minimum = Minimum { digits: 16, separated: 16 };
+const NO_MINIMUM: Minimum = Minimum { digits: 16, separated: 16, group_max: 3 };
+/// First groups of digits this long are not told from longer ones.
+const GROUP_MAX: usize = 15;
 
 fn member(index: u16, spec: &DetectorSpec, shape: &super::Shape) -> Member {
     Member {

@@ -3,7 +3,7 @@
 
 use regex::bytes::Regex;
 
-use super::context::{Region, Words};
+use super::context::{self, Words};
 use super::edges::Edges;
 use super::validate::Match;
 use super::{Context, DetectorSpec, Engine, Shape};
@@ -115,14 +115,15 @@ impl Detector {
         {
             return None;
         }
-        let region = Region::around(found.field, found.start, found.end);
+        let (before, is_key) = context::before(found.field, found.start);
         let has = |words: &Option<Words>, text: &[u8]| {
             let mut has = false;
             words.iter().for_each(|words| words.find(text, |_| has = true));
             has
         };
-        let before = &found.field[region.before..found.start];
-        let after = if region.is_key { &[] } else { &found.field[found.end..region.after] };
+        let before = &found.field[before..found.start];
+        let after =
+            if is_key { &[] } else { &found.field[found.end..context::after(found.field, found.end)] };
         let has_keyword = has(&self.words, before) || has(&self.words, after);
         (has_keyword || shape.context == Context::None && !has(&self.not_words, before)).then_some(end)
     }

@@ -28,7 +28,7 @@ pub(super) struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Candidates {
     /// A shape; for digits, the runs with which every match begins.
-    Shape { trigger: Trigger, digits: usize, joined: usize },
+    Shape { trigger: Trigger, digits: usize, joined: usize, group_max: usize },
     /// Literals: the place is their first byte.
     Literals(Vec<Literal>),
     /// The whole expression: the place is its end.
@@ -118,7 +118,8 @@ fn shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal
     };
     let joined =
         syntax::leading_run(&pieces[anchor..], |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
-    let candidates = Candidates::Shape { trigger, digits: digits_of(&pieces[anchor..]), joined };
+    let group_max = syntax::leading_digits_max(&pieces[anchor..]).unwrap_or(usize::MAX);
+    let candidates = Candidates::Shape { trigger, digits: digits_of(&pieces[anchor..]), joined, group_max };
     Ok(Plan { pattern, candidates, reach: reach(&pieces[..anchor])? })
 }
 

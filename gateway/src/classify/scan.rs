@@ -3,12 +3,13 @@
 use std::ops::Range;
 
 use super::automaton::Reverse;
+use super::context::Near;
 use super::engine::{Engine, Group, Member};
 use super::hyperscan::{HsScratch, ScanFailure};
 use super::plan::Reach;
 use super::shapes::Trigger;
 use super::validate::Match;
-use super::{Context, DetectorSpec, ScanError, context::Region, edges, simd};
+use super::{Context, DetectorSpec, ScanError, edges, simd};
 use crate::payload::{DetectorIndex, Field, Finding};
 
 /// Largest text of one scan, bytes; callers cut longer ones between records where they can.
@@ -18,7 +19,7 @@ const BYTES_PER_START: usize = 4;
 /// and so many for any text. The memory for more than these is taken when a text needs it.
 const STARTS_MIN: usize = 1 << 13;
 /// Steps (about one look-up in a table each) that confirming may take: so many per byte of text,
-const STEPS_PER_BYTE: u64 = 32;
+const STEPS_PER_BYTE: u64 = 128;
 /// and so many for any text.
 const STEPS_MIN: u64 = 1 << 16;
 
@@ -32,8 +33,7 @@ pub struct Scratch {
     ends: Vec<(u16, u32)>,
     /// For each detector, its last finding.
     last: Vec<Last>,
-    /// For each owner of context words, whether one is near the match at hand.
-    near: Vec<bool>,
+    near: Near,
     work: Work,
 }
 
@@ -60,7 +60,7 @@ impl Scratch {
             starts: Vec::with_capacity(STARTS_MIN),
             ends: Vec::with_capacity(256),
             last: vec![Last::default(); engine.specs.len()],
-            near: vec![false; 2 * engine.specs.len()],
+            near: Near::new(2 * engine.specs.len()),
             work: Work::default(),
         }
     }
@@ -104,6 +104,7 @@ impl Engine {
         scratch.starts.sort_unstable();
         scratch.starts.dedup();
         scratch.last.fill(Last::default());
+        scratch.near.begin_text();
         self.confirm_all(scratch, text, fields, findings)?;
         findings.sort_unstable_by_key(|finding| {
             (finding.field, finding.start, std::cmp::Reverse(finding.end), finding.detector)
@@ -119,6 +120,8 @@ impl Engine {
             work: &mut scratch.work,
             cursor: Cursor::new(text, fields),
             starts_max: STARTS_MIN + text.len() / BYTES_PER_START,
+            colons_end: 0,
+            colon_places: 0,
             failure: None,
         };
         simd::sweep_fastest(text, self.minimum, |trigger, place| starts.shape(self, trigger, place));
@@ -186,7 +189,16 @@ impl Engine {
             }
         });
         work.spend(read + STEPS_PER_START)?;
-        let mut before_is_known = false;
+        if ends.is_empty() {
+            return Ok(());
+        }
+        if group.needs_context {
+            let Some(words) = &self.words else { return Ok(()) };
+            near.look(words, here.field, here.offset as usize, start);
+            if near.is_barren_key() {
+                return Ok(());
+            }
+        }
         for (pattern, end) in ends.iter().rev() {
             let (member, end) = (&group.members[usize::from(*pattern)], *end as usize);
             let last = &mut last[usize::from(member.detector)];
@@ -203,9 +215,7 @@ impl Engine {
                 continue;
             };
             work.spend(STEPS_PER_MATCH)?;
-            if (member.context == Context::Required || member.has_not_keywords)
-                && !self.context_agrees(member, &found, near, &mut before_is_known)
-            {
+            if !self.context_agrees(member, &found, here.offset, near) {
                 continue;
             }
             let end_offset = here.offset + end as u32;
@@ -227,37 +237,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the words around a match let it be a finding. `near` is filled with the words before the match
-    /// once per start, those after it are looked at only when needed.
-    fn context_agrees(
-        &self,
-        member: &Member,
-        found: &Match<'_>,
-        near: &mut [bool],
-        before_is_known: &mut bool,
-    ) -> bool {
+    /// Whether the words around a match let it be a finding.
+    fn context_agrees(&self, member: &Member, found: &Match<'_>, offset: u32, near: &mut Near) -> bool {
+        if member.context == Context::None && !member.has_not_keywords {
+            return true;
+        }
         let Some(words) = &self.words else { return member.context == Context::None };
-        let region = Region::around(found.field, found.start, found.end);
-        if !*before_is_known {
-            near.fill(false);
-            words.find(&found.field[region.before..found.start], |owner| near[usize::from(owner)] = true);
-            *before_is_known = true;
+        near.look(words, found.field, offset as usize, found.start);
+        let (owner, opponent) = (2 * usize::from(member.detector), 2 * usize::from(member.detector) + 1);
+        match member.context {
+            Context::None if !near.has(opponent) => true,
+            _ => near.has(owner) || near.has_after(words, found.field, found.end, owner),
         }
-        let owner = 2 * usize::from(member.detector);
-        let mut has_keyword = near[owner];
-        if !has_keyword && !region.is_key {
-            words.find(&found.field[found.end..region.after], |word| {
-                has_keyword |= usize::from(word) == owner
-            });
-        }
-        has_keyword || member.context == Context::None && !near[owner + 1]
     }
 }
 
 /// Steps that a start costs besides its bytes.
 const STEPS_PER_START: usize = 8;
 /// Steps that validator and context of a match cost.
-const STEPS_PER_MATCH: usize = 64;
+const STEPS_PER_MATCH: usize = 32;
 
 /// A field while its starts are confirmed.
 #[derive(Clone, Copy)]
@@ -283,6 +281,9 @@ struct Starts<'a> {
     work: &'a mut Work,
     cursor: Cursor<'a>,
     starts_max: usize,
+    /// Colons before this offset belong to a run of which so many places were seen.
+    colons_end: usize,
+    colon_places: u32,
     failure: Option<ScanError>,
 }
 
@@ -294,8 +295,10 @@ impl Starts<'_> {
         if groups.is_empty() {
             return;
         }
-        if trigger == Trigger::At && !self.is_between_names(place) {
-            return;
+        match trigger {
+            Trigger::At if !self.is_between_names(place) => return,
+            Trigger::Colons if self.is_covered(place) => return,
+            _ => {}
         }
         self.add(groups, place, place..place + 1);
     }
@@ -307,6 +310,21 @@ impl Starts<'_> {
         };
         let (before, after) = (at(place.checked_sub(1)), at(Some(place + 1)));
         after.is_ascii_alphanumeric() && !matches!(before, b' ' | b'"' | b'@' | b'\'' | b',' | b':' | b'=')
+    }
+
+    /// Whether the colon at `place` is at least the third place of its run of hexadecimal digits and colons. An
+    /// address begins where its run begins, or after the first colon when that ends a name, so the first two
+    /// places reach it.
+    fn is_covered(&mut self, place: usize) -> bool {
+        if place < self.colons_end {
+            self.colon_places += 1;
+            return self.colon_places > 2;
+        }
+        let rest = self.cursor.text.get(place..).unwrap_or_default();
+        let run = rest.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b':').count();
+        let field_end = self.cursor.field_of(place, place + 1).map_or(place, |(_, field)| field.end as usize);
+        (self.colons_end, self.colon_places) = (field_end.min(place + run), 1);
+        false
     }
 
     /// A group of digits that a field begins with is hidden from the pass when a digit precedes the field.

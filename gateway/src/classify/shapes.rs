@@ -45,13 +45,15 @@ impl Trigger {
     ];
 }
 
-/// The shortest runs that [`Trigger::Digits`] reports, bytes; both 8 to 16.
+/// The shortest runs that [`Trigger::Digits`] reports, bytes; 4 to 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Minimum {
     /// Of digits alone.
     pub(super) digits: u32,
-    /// Of digits with separators.
+    /// Of digits with separators, whose first group has at most `group_max` digits.
     pub(super) separated: u32,
+    /// The longest first group, digits; at most 15.
+    pub(super) group_max: u32,
 }
 
 /// One bit per byte of a block, the first byte in the lowest bit.
@@ -124,8 +126,8 @@ pub(super) const fn class_of(byte: u8) -> u8 {
     }
 }
 
-/// The pass itself: masks of the next block are made before the current one is looked at, so that a shape
-/// may reach 64 bytes over a block's end.
+/// The pass itself. Blocks overlap: of each 64 bytes, shapes that begin in the first 48 are looked for, and the
+/// last 16 are what they may reach into. So every shift stays within one register.
 #[inline(always)]
 pub(super) fn sweep(
     text: &[u8],
@@ -133,84 +135,130 @@ pub(super) fn sweep(
     masks_of: impl Fn(&[u8; BLOCK_BYTES]) -> Masks,
     mut found: impl FnMut(Trigger, usize),
 ) {
-    let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
-    let mut tail = [0; BLOCK_BYTES];
+    let wanted = Wanted::new(minimum);
+    // The last bytes, fewer than a block, are looked at in a copy that zeros follow.
+    let whole = (text.len() + STEP_BYTES).saturating_sub(BLOCK_BYTES) / STEP_BYTES * STEP_BYTES;
+    let mut tail = [0; STEP_BYTES + BLOCK_BYTES];
+    let rest = text.get(whole..).unwrap_or_default();
     tail[..rest.len()].copy_from_slice(rest);
-    let mut current = blocks.first().map_or_else(|| masks_of(&tail), &masks_of);
     let mut digit_before = 0;
-    for index in 0..=blocks.len() {
-        let next = match blocks.get(index + 1) {
-            Some(block) => masks_of(block),
-            None if index + 1 == blocks.len() => masks_of(&tail),
-            None => Masks::default(),
-        };
-        look(&current, &next, digit_before, minimum, index * BLOCK_BYTES, &mut found);
-        digit_before = current.digit >> (BLOCK_BYTES - 1);
-        current = next;
+    let mut base = 0;
+    while base < text.len() {
+        let from = if base < whole { text.get(base..) } else { tail.get(base - whole..) };
+        let Some(block) = from.and_then(|from| from.first_chunk::<BLOCK_BYTES>()) else { break };
+        let masks = masks_of(block);
+        let places = Places::of(&masks, digit_before, &wanted);
+        if places.any() {
+            places.report(block, base, &mut found);
+        }
+        digit_before = masks.digit >> (STEP_BYTES - 1) & 1;
+        base += STEP_BYTES;
     }
 }
 
-/// Finds the shapes that begin in the block `current`; `digit_before` is 1 when a digit precedes it.
-#[inline(always)]
-fn look(
-    current: &Masks,
-    next: &Masks,
-    digit_before: u64,
-    minimum: Minimum,
-    base: usize,
-    found: &mut impl FnMut(Trigger, usize),
-) {
-    let digit = u128::from(current.digit) | u128::from(next.digit) << 64;
-    let after_digit = digit << 1 | u128::from(digit_before);
-    let group_start = current.digit & !(after_digit as u64);
-    if group_start != 0 {
-        let separator = u128::from(current.separator) | u128::from(next.separator) << 64;
-        let joined = digit | separator & after_digit & digit >> 1;
-        let long = runs(digit, minimum.digits) | runs(joined, minimum.separated);
-        each(group_start & long as u64, |bit| found(Trigger::Digits, base + bit));
-    }
-    let dot = u128::from(current.dot) | u128::from(next.dot) << 64;
-    let point = dot & after_digit & digit >> 1;
-    if point as u64 != 0 {
-        let quad = chain(point, 2..=4);
-        each(quad, |bit| found(Trigger::DottedQuad, base + bit));
-        let triple = point & point >> 4 & digit >> 2 & digit >> 3 & runs(digit, 4) >> 5;
-        each(triple as u64, |bit| found(Trigger::DottedTriple, base + bit));
-    }
-    if current.colon != 0 {
-        let colon = u128::from(current.colon) | u128::from(next.colon) << 64;
-        each((colon & colon >> 1) as u64 | chain(colon, 2..=5), |bit| found(Trigger::Colons, base + bit));
-    }
-    each(current.at, |bit| found(Trigger::At, base + bit));
-    each(current.open & (digit >> 1) as u64, |bit| found(Trigger::Open, base + bit));
-    if current.capital != 0 {
-        let capital = u128::from(current.capital) | u128::from(next.capital) << 64;
-        let head = capital & capital >> 1 & digit >> 2 & digit >> 3;
-        each(head as u64, |bit| found(Trigger::CapitalsDigits, base + bit));
-    }
+/// The runs that [`Trigger::Digits`] reports.
+struct Wanted {
+    digits: Run,
+    separated: Run,
+    too_long: Run,
 }
 
-/// The bits at which a run of at least `length` (4 to 16) ones begins or goes on.
-#[inline(always)]
-fn runs(mask: u128, length: u32) -> u128 {
-    let two = mask & mask >> 1;
-    let four = two & two >> 2;
-    match length {
-        0..=4 => four,
-        5..=8 => four & four >> (length - 4),
-        _ => {
-            let eight = four & four >> 4;
-            eight & eight >> (length - 8)
+impl Wanted {
+    fn new(minimum: Minimum) -> Self {
+        Self {
+            digits: Run::new(minimum.digits),
+            separated: Run::new(minimum.separated),
+            too_long: Run::new(minimum.group_max + 1),
         }
     }
 }
 
-/// The ones in the lower half that have another one at one of `distances`, and that one again.
+/// The bits in which a block's shapes begin.
+const BEGIN: u64 = (1 << STEP_BYTES) - 1;
+/// Bytes from one block to the next; no shape is recognised by more than the 16 bytes after its first.
+const STEP_BYTES: usize = BLOCK_BYTES - 16;
+
+/// The shifts that find runs of a certain length (4 to 16) among ones.
+#[derive(Clone, Copy)]
+struct Run(u32, u32);
+
+impl Run {
+    fn new(length: u32) -> Self {
+        match length.clamp(4, 16) {
+            length @ ..=8 => Self(length - 4, 0),
+            length => Self(4, length - 8),
+        }
+    }
+
+    /// The bits at which such a run begins or goes on.
+    #[inline(always)]
+    fn of(self, mask: u64) -> u64 {
+        let two = mask & mask >> 1;
+        let four = two & two >> 2;
+        let most = four & four >> self.0;
+        most & most >> self.1
+    }
+}
+
+/// The bits of a block at which shapes begin, by trigger.
+struct Places {
+    digits: u64,
+    quads: u64,
+    triples: u64,
+    colons: u64,
+    marks: u64,
+    capitals: u64,
+}
+
+impl Places {
+    /// `digit_before` is 1 when a digit precedes the block.
+    #[inline(always)]
+    fn of(masks: &Masks, digit_before: u64, wanted: &Wanted) -> Self {
+        let digit = masks.digit;
+        let after_digit = digit << 1 | digit_before;
+        let before_digit = digit >> 1;
+        let between = after_digit & before_digit;
+        let group_start = digit & !after_digit;
+        let separated = wanted.separated.of(digit | masks.separator & between) & !wanted.too_long.of(digit);
+        let long = wanted.digits.of(digit) | separated;
+        let point = masks.dot & between;
+        let triple = point & point >> 4 & digit >> 2 & digit >> 3 & Run::new(4).of(digit) >> 5;
+        let colon = masks.colon;
+        Self {
+            digits: group_start & long & BEGIN,
+            quads: chain::<2, 4>(point) & BEGIN,
+            triples: triple & BEGIN,
+            colons: (colon & colon >> 1 | chain::<2, 5>(colon)) & BEGIN,
+            marks: (masks.at | masks.open & before_digit) & BEGIN,
+            capitals: masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3 & BEGIN,
+        }
+    }
+
+    #[inline(always)]
+    fn any(&self) -> bool {
+        self.digits | self.quads | self.triples | self.colons | self.marks | self.capitals != 0
+    }
+
+    #[inline(always)]
+    fn report(&self, block: &[u8; BLOCK_BYTES], base: usize, found: &mut impl FnMut(Trigger, usize)) {
+        each(self.digits, |bit| found(Trigger::Digits, base + bit));
+        each(self.quads, |bit| found(Trigger::DottedQuad, base + bit));
+        each(self.triples, |bit| found(Trigger::DottedTriple, base + bit));
+        each(self.colons, |bit| found(Trigger::Colons, base + bit));
+        each(self.marks, |bit| {
+            let trigger = if block[bit] == b'@' { Trigger::At } else { Trigger::Open };
+            found(trigger, base + bit);
+        });
+        each(self.capitals, |bit| found(Trigger::CapitalsDigits, base + bit));
+    }
+}
+
+/// The ones that have another one `FROM` to `TO` bits on, and that one again.
 #[inline(always)]
-fn chain(mask: u128, distances: std::ops::RangeInclusive<u32>) -> u64 {
-    let near = |mask: u128| distances.clone().fold(0, |near, distance| near | mask >> distance);
+fn chain<const FROM: u32, const TO: u32>(mask: u64) -> u64 {
+    let near = |mask: u64| (FROM..=TO).fold(0, |near, distance| near | mask >> distance);
     let two = mask & near(mask);
-    (two & near(two)) as u64
+    two & near(two)
 }
 
 /// Calls `found` with the index of every one.
@@ -226,7 +274,7 @@ fn each(mut mask: u64, mut found: impl FnMut(usize)) {
 mod tests {
     use super::*;
 
-    const MINIMUM: Minimum = Minimum { digits: 9, separated: 11 };
+    const MINIMUM: Minimum = Minimum { digits: 9, separated: 11, group_max: 6 };
 
     fn places(text: &str) -> Vec<(Trigger, usize)> {
         let mut places = Vec::new();

@@ -10,8 +10,11 @@ use super::shapes::{BLOCK_BYTES, Masks, Minimum, Trigger, class_of, sweep, sweep
 /// that this processor has.
 pub(super) fn sweep_fastest(text: &[u8], minimum: Minimum, found: impl FnMut(Trigger, usize)) {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") {
-        // SAFETY: the processor has AVX2 and BMI1, just checked; nothing else is required.
+    if is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+    {
+        // SAFETY: the processor has AVX2, BMI1 and BMI2, just checked; nothing else is required.
         unsafe { sweep_avx2(text, minimum, found) };
         return;
     }
@@ -36,13 +39,13 @@ const fn nibble_table(nibble: u8, shift: u32) -> [u8; 16] {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 fn sweep_avx2(text: &[u8], minimum: Minimum, found: impl FnMut(Trigger, usize)) {
     sweep(text, minimum, |block| masks_avx2(block), found);
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1")]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
 #[inline]
 fn masks_avx2(block: &[u8; BLOCK_BYTES]) -> Masks {
     use std::arch::x86_64::{
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn both_forms_find_the_same_places() {
-        let minimum = Minimum { digits: 9, separated: 11 };
+        let minimum = Minimum { digits: 9, separated: 11, group_max: 6 };
         let alphabet = b"0123456789012345:::...--  @+(AZaz\"\\\xff\x80\x00[`";
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         for length in (0..2000).step_by(7) {

@@ -39,7 +39,7 @@ impl Family {
 }
 
 /// Whether a context word (`keywords`) must be near a match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Context {
     /// The shape speaks for itself.

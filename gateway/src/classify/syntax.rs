@@ -88,6 +88,23 @@ pub(super) fn leading_run(pieces: &[Hir], is_member: impl Fn(u8) -> bool + Copy)
     length
 }
 
+/// The greatest length of the run of digits with which a match begins; `None` when it has no bound.
+pub(super) fn leading_digits_max(pieces: &[Hir]) -> Option<usize> {
+    let mut length = 0;
+    for piece in pieces {
+        let (_, whole) = run_of(piece, |byte| byte.is_ascii_digit());
+        let (least, _) = run_of(piece, |byte| !byte.is_ascii_digit());
+        match piece.properties().maximum_len() {
+            Some(most) if whole => length += most,
+            // A piece that begins with something else ends the run.
+            _ if least > 0 => return Some(length),
+            Some(most) => length += most,
+            None => return None,
+        }
+    }
+    Some(length)
+}
+
 /// The pattern without look-around: it matches at least where the original does.
 pub(super) fn without_looks(hir: &Hir) -> Hir {
     rewrite(hir, &|hir| matches!(hir.kind(), HirKind::Look(_)).then(Hir::empty))
