@@ -7,16 +7,13 @@ use crate::payload::Part;
 use crate::policy::{Decision, Labelling, Labels, OnBlock, Policy, RuleIndex, RuleSet, Scratch, Verdict};
 use crate::protocol::kafka::compression::{CompressionError, Decompressor};
 use crate::protocol::kafka::edits::RecordEdits;
-use crate::protocol::kafka::emit::{Changes, Emitted, Emitter};
+use crate::protocol::kafka::emit::{BATCH_BYTES_MAX, Changes, Emitted, Emitter};
 use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::produce::{Partition, ProduceRequest, TopicRef, topic_name};
-use crate::protocol::kafka::produce_response::PartitionError;
+use crate::protocol::kafka::produce_response::{PartitionError, refusal_code};
 use crate::protocol::kafka::record_batch::{self, BatchError, BatchHead, Codec, HEAD_BYTES};
 use crate::protocol::kafka::records::Records;
 use crate::telemetry::{Reason, WorkerCounters};
-
-/// Largest batch that a broker takes: the default of `max.message.bytes`. A label that would pass it is left out.
-const BATCH_BYTES_MAX: usize = 1_048_588;
 
 /// What becomes of a partition.
 pub(super) enum Fate {
@@ -69,11 +66,11 @@ impl BatchInspector {
         };
         let text = self.text(batch.unwrap_or_default(), &head);
         if let Err(error) = job.policy.inspect(job.scratch, &entry.rules, text, &self.records.fields) {
-            return engine_failed(&error, job.sender, job.counters);
+            return engine_failed(&error, request.api_version, job.sender, job.counters);
         }
         let (policy, scratch, sender) = (job.policy, &*job.scratch, job.sender);
         report::partition(job.audit, policy, scratch, entry, partition.index, &self.records, sender);
-        if let Some(refusal) = self.rejection(&entry.rules, policy, scratch, sender) {
+        if let Some(refusal) = self.rejection(&entry.rules, request.api_version, policy, scratch, sender) {
             return refusal;
         }
         let labels = policy.labels();
@@ -117,6 +114,7 @@ impl BatchInspector {
     fn rejection(
         &self,
         rules: &RuleSet,
+        api_version: i16,
         policy: &Policy,
         scratch: &Scratch,
         sender: &Sender<'_>,
@@ -125,7 +123,7 @@ impl BatchInspector {
             return None;
         }
         let mut error = PartitionError {
-            error_code: ErrorCode::INVALID_RECORD,
+            error_code: refusal_code(api_version),
             record_errors: Vec::new(),
             message: None,
         };
@@ -226,13 +224,18 @@ fn undecodable(error: &BatchError, api_version: i16, sender: &Sender<'_>, counte
 }
 
 /// The engine did not finish: nothing is known of the batch.
-fn engine_failed(error: &ScanError, sender: &Sender<'_>, counters: &WorkerCounters) -> Fate {
+fn engine_failed(
+    error: &ScanError,
+    api_version: i16,
+    sender: &Sender<'_>,
+    counters: &WorkerCounters,
+) -> Fate {
     if sender.forward_on_error {
         counters.refuse(Reason::ForwardedUninspected);
         return Fate::Keep;
     }
     let message = Some(format!("the batch cannot be classified: {error}"));
-    let error_code = ErrorCode::INVALID_RECORD;
+    let error_code = refusal_code(api_version);
     Fate::Refuse(Reason::Engine, PartitionError { error_code, record_errors: Vec::new(), message })
 }
 

@@ -247,3 +247,6 @@ impl<'a, B: Frames> Output<'a, B> {
         Written::Empty(out)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use std::path::Path;
+
+use bench_harness::client;
+use bench_harness::codec::Codec;
+use bench_harness::outgoing::{NOT_IDEMPOTENT, OutgoingRecord, batch};
+use kafka_protocol::messages::{ProduceResponse, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, HeaderVersion};
+
+use super::*;
+use crate::policy::Keys;
+
+/// Frames in plain vectors.
+struct Heap;
+
+impl Frames for Heap {
+    type Frame = Vec<u8>;
+
+    fn vec(&self, bytes: usize) -> Vec<u8> {
+        Vec::with_capacity(bytes)
+    }
+
+    fn frame(&self, vec: Vec<u8>) -> Vec<u8> {
+        vec
+    }
+}
+
+const BLOCKING: &str = r#"
+version = 1
+[[rule]]
+id = "cards"
+detectors = ["credit_card"]
+level = "regulated"
+verdict = "block"
+"#;
+
+fn inspect(policy: &str, api_version: i16, acks: i16, value: &'static [u8]) -> Inspected<Vec<u8>> {
+    let policy = Policy::compile(Path::new("test.toml"), policy, &Keys::StandIn, 1).expect("a good policy");
+    let policy = Arc::new(policy);
+    let scratch = Box::new(policy.scratch());
+    let record = OutgoingRecord { value: Some(value.into()), ..OutgoingRecord::default() };
+    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
+    let request = client::produce_request("orders", 0, records).with_acks(acks);
+    let frame = client::frame(api_version, 7, &request).expect("encodes").to_vec();
+    let principal: Arc<str> = "User:ANONYMOUS".into();
+    let topology = Topology::default();
+    let sender = Sender {
+        listener: 0,
+        listener_name: "test",
+        principal: &principal,
+        forward_on_error: false,
+        stub_on_block: false,
+        topology: &topology,
+    };
+    let (mut scopes, mut audit) = (Scopes::default(), AuditBatch::default());
+    let counters = WorkerCounters::default();
+    Inspector::new(policy, scratch).produce(frame, &Heap, &sender, &mut scopes, &mut audit, &counters)
+}
+
+#[test]
+fn a_blocked_record_is_refused_in_the_words_of_the_version() {
+    for (api_version, error_code) in [(7, 44), (8, 87), (9, 87)] {
+        let Inspected::Answer(answer) = inspect(BLOCKING, api_version, -1, b"pan 4111 1111 1111 1111") else {
+            panic!("version {api_version}: nothing may go upstream");
+        };
+        let mut body = bytes::Bytes::from(answer).slice(4..);
+        ResponseHeader::decode(&mut body, ProduceResponse::header_version(api_version)).expect("a header");
+        let response = ProduceResponse::decode(&mut body, api_version).expect("a response");
+        assert_eq!(
+            response.responses[0].partition_responses[0].error_code, error_code,
+            "version {api_version}"
+        );
+    }
+}
+
+#[test]
+fn a_blocked_record_without_acknowledgement_closes_the_connection() {
+    assert!(matches!(
+        inspect(BLOCKING, 9, 0, b"pan 4111 1111 1111 1111"),
+        Inspected::Close(Reason::Policy, _)
+    ));
+}
+
+#[test]
+fn a_clean_request_goes_as_it_came() {
+    let Inspected::Forward { request, answer: None, acks: -1 } = inspect(BLOCKING, 9, -1, b"clean") else {
+        panic!("a clean request is forwarded");
+    };
+    let record = OutgoingRecord { value: Some(b"clean".as_slice().into()), ..OutgoingRecord::default() };
+    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
+    let original = client::frame(9, 7, &client::produce_request("orders", 0, records)).expect("encodes");
+    assert_eq!(request.into_frame(), original);
+}
