@@ -58,8 +58,7 @@ fn up(brokers: usize, port: u16, upstream_host: String) -> Result<()> {
     println!("upstream  {}", cluster.bootstrap(Listener::Upstream));
     println!("TLS       {}  authority {}", cluster.bootstrap(Listener::UpstreamTls), cluster.ca().display());
     println!("SASL      {}  user {user}, password {password}", cluster.bootstrap(Listener::UpstreamSasl));
-    cluster.detach();
-    Ok(())
+    cluster.detach()
 }
 
 /// The upstream listener is bound on 127.0.0.1 and advertised as 127.0.0.2, where the tap listens on its port.

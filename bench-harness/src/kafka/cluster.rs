@@ -3,15 +3,15 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::properties::{self, Node, SASL_USER};
-use super::{Authority, Jars, cache};
+use super::{Authority, Jars, cache, wait};
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -88,13 +88,30 @@ impl Ports {
 }
 
 /// Running brokers. Dropping it kills them and removes their data, unless [`Cluster::detach`] left them running.
+/// They also end with the process that started them, however that ends.
 #[derive(Debug)]
 pub struct Cluster {
     spec: Spec,
     jars: Jars,
     folder: PathBuf,
     base_port: u16,
-    children: Vec<Option<Child>>,
+    running: Vec<Option<Running>>,
+}
+
+/// A broker's process, and one that kills it when its own standard input closes: when this process ends.
+#[derive(Debug)]
+struct Running {
+    broker: Child,
+    guard: Child,
+}
+
+impl Running {
+    /// Takes the guard away; the broker goes on.
+    fn unguarded(mut self) -> Result<Child> {
+        self.guard.kill()?;
+        self.guard.wait()?;
+        Ok(self.broker)
+    }
 }
 
 impl Cluster {
@@ -111,8 +128,8 @@ impl Cluster {
         stop(&spec.name)?;
         let folder = folder(&spec.name)?;
         fs::create_dir_all(&folder)?;
-        let children = (0..spec.brokers).map(|_| None).collect();
-        let mut cluster = Self { spec, jars, folder, base_port, children };
+        let running = (0..spec.brokers).map(|_| None).collect();
+        let mut cluster = Self { spec, jars, folder, base_port, running };
         cluster.prepare()?;
         for id in cluster.ids() {
             cluster.spawn(id)?;
@@ -184,19 +201,13 @@ impl Cluster {
         Ok(())
     }
 
-    /// Freezes a broker (SIGSTOP): its sockets stay open and nothing answers.
+    /// Freezes a broker for `duration` (SIGSTOP, SIGCONT): its sockets stay open and nothing answers.
     ///
     /// # Errors
     /// The broker does not run.
-    pub fn pause(&self, id: i32) -> Result<()> {
-        self.signal(id, Signal::STOP)
-    }
-
-    /// Lets a frozen broker go on (SIGCONT).
-    ///
-    /// # Errors
-    /// The broker does not run.
-    pub fn resume(&self, id: i32) -> Result<()> {
+    pub fn freeze(&self, id: i32, duration: Duration) -> Result<()> {
+        self.signal(id, Signal::STOP)?;
+        std::thread::sleep(duration);
         self.signal(id, Signal::CONT)
     }
 
@@ -210,8 +221,11 @@ impl Cluster {
     }
 
     /// Leaves the brokers running; [`stop`] ends them by their pid files.
-    pub fn detach(mut self) {
-        self.children.clear();
+    ///
+    /// # Errors
+    /// A broker does not run any more.
+    pub fn detach(mut self) -> Result<()> {
+        self.ids().try_for_each(|id| self.take(id).map(drop))
     }
 
     fn prepare(&self) -> Result<()> {
@@ -247,9 +261,12 @@ impl Cluster {
         java.arg("kafka.Kafka").arg(folder.join("server.properties"));
         java.env("LOG_LEVEL", "INFO").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         std::os::unix::process::CommandExt::process_group(&mut java, 0);
-        let child = java.spawn().context("java: cannot be started; is it installed?")?;
-        fs::write(folder.join("pid"), child.id().to_string())?;
-        *self.slot(id)? = Some(child);
+        let broker = java.spawn().context("java: cannot be started; is it installed?")?;
+        fs::write(folder.join("pid"), broker.id().to_string())?;
+        let mut guard = Command::new("sh");
+        guard.args(["-c", r#"read -r _; kill -KILL "$0""#, &broker.id().to_string()]).stdin(Stdio::piped());
+        let guard = guard.spawn().context("sh: cannot be started")?;
+        *self.slot(id)? = Some(Running { broker, guard });
         Ok(())
     }
 
@@ -257,34 +274,30 @@ impl Cluster {
     fn wait_until_serving(&mut self, id: i32) -> Result<()> {
         let log = self.node_folder(id).join("broker.log");
         let address = self.address(id, Listener::Direct);
-        let deadline = Instant::now() + START_TIMEOUT;
-        while Instant::now() < deadline {
+        wait::until(&format!("broker {id} serves ({})", log.display()), START_TIMEOUT, || {
             let text = fs::read_to_string(&log).unwrap_or_default();
-            if text.contains("Kafka Server started") && TcpStream::connect(&address).is_ok() {
-                return Ok(());
-            }
-            let ended = self.slot(id)?.as_mut().map_or(Ok(None), Child::try_wait)?;
-            if let Some(status) = ended {
+            if let Some(status) =
+                self.slot(id)?.as_mut().map_or(Ok(None), |running| running.broker.try_wait())?
+            {
                 bail!("broker {id} ended: {status}\n{}", tail(&text));
             }
-            std::thread::sleep(POLL);
-        }
-        bail!("broker {id} does not serve after {START_TIMEOUT:?}; see {}", log.display())
+            Ok(text.contains("Kafka Server started") && TcpStream::connect(&address).is_ok())
+        })
     }
 
-    fn slot(&mut self, id: i32) -> Result<&mut Option<Child>> {
+    fn slot(&mut self, id: i32) -> Result<&mut Option<Running>> {
         let index = usize::try_from(id - 1).ok();
-        index.and_then(|index| self.children.get_mut(index)).with_context(|| format!("no broker {id}"))
+        index.and_then(|index| self.running.get_mut(index)).with_context(|| format!("no broker {id}"))
     }
 
     fn take(&mut self, id: i32) -> Result<Child> {
-        self.slot(id)?.take().with_context(|| format!("broker {id} does not run"))
+        self.slot(id)?.take().with_context(|| format!("broker {id} does not run"))?.unguarded()
     }
 
     fn signal(&self, id: i32, with: Signal) -> Result<()> {
         let index = usize::try_from(id - 1).ok();
-        let child = index.and_then(|index| self.children.get(index)).and_then(Option::as_ref);
-        signal(child.with_context(|| format!("broker {id} does not run"))?.id(), with)
+        let running = index.and_then(|index| self.running.get(index)).and_then(Option::as_ref);
+        signal(running.with_context(|| format!("broker {id} does not run"))?.broker.id(), with)
     }
 
     fn ports(&self, id: i32) -> Ports {
@@ -298,14 +311,16 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let running: Vec<Child> = self.children.iter_mut().filter_map(Option::take).collect();
+        let running: Vec<Running> = self.running.iter_mut().filter_map(Option::take).collect();
         if running.is_empty() {
             return;
         }
-        for mut child in running {
+        for running in running {
             // Ending what already ended is fine, and a test that failed has more to say than this.
-            let _ = child.kill();
-            let _ = child.wait();
+            if let Ok(mut broker) = running.unguarded() {
+                let _ = broker.kill();
+                let _ = broker.wait();
+            }
         }
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -330,9 +345,7 @@ pub fn stop(name: &str) -> Result<()> {
             continue;
         }
         signal(pid, Signal::KILL)?;
-        while is_ours() {
-            std::thread::sleep(POLL);
-        }
+        wait::until(&format!("end of process {pid}"), START_TIMEOUT, || Ok(!is_ours()))?;
     }
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -404,7 +417,6 @@ fn tail(text: &str) -> String {
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 /// A broker needs 3 to 5 CPU seconds to start; tests share two cores with builds.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -17,6 +17,7 @@ pub mod jars;
 pub mod pem;
 mod properties;
 pub mod tap;
+pub mod wait;
 
 pub use clients::{Clients, Library};
 pub use cluster::{Cluster, Listener, Spec};

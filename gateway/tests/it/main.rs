@@ -1,6 +1,7 @@
 //! The whole gateway, from outside: a real process, real sockets, real clients.
 
 mod cli;
+mod kafka;
 mod netns;
 mod steered_gateway;
 mod steering;

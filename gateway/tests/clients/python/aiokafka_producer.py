@@ -18,7 +18,7 @@ def settings(options):
         "compression_type": None if options.codec == "none" else options.codec,
         "acks": acks,
         "enable_idempotence": options.idempotent,
-        "linger_ms": 5,
+        "linger_ms": common.linger_ms(options),
         "transactional_id": options.transactional_id,
     }
     if options.tls_ca:

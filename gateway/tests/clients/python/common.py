@@ -41,6 +41,11 @@ def unhex(text):
     return None if text is None else bytes.fromhex(text)
 
 
+def linger_ms(options):
+    """How long a client may wait for more records; with --batch long enough that all of them share a batch."""
+    return 500 if options.batch else 5
+
+
 def pace(rate, started, index):
     """Seconds to wait so that record `index` leaves at the asked rate."""
     return max(0.0, started + index / rate - time.monotonic()) if rate else 0.0

@@ -28,7 +28,7 @@ def produce(options):
             "compression.codec": options.codec,
             "acks": options.acks,
             "enable.idempotence": options.idempotent or bool(options.transactional_id),
-            "linger.ms": 5,
+            "linger.ms": common.linger_ms(options),
             # More than one in flight reorders the retries of a producer that is not idempotent.
             "max.in.flight": 5 if options.idempotent or options.transactional_id else 1,
             **({"transactional.id": options.transactional_id} if options.transactional_id else {}),

@@ -33,7 +33,7 @@ func settings(o records.Options) []kgo.Opt {
 		kgo.ClientID("franz-go"),
 		kgo.DefaultProduceTopic(o.Topic),
 		kgo.ProducerBatchCompression(codec(o.Codec)),
-		kgo.ProducerLinger(5 * time.Millisecond),
+		kgo.ProducerLinger(o.Linger()),
 	}
 	if config := o.TLS(); config != nil {
 		all = append(all, kgo.DialTLSConfig(config))

@@ -113,6 +113,14 @@ func (o Options) TLS() *tls.Config {
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 }
 
+// Linger is how long a client may wait for more records; with --batch long enough that all of them share a batch.
+func (o Options) Linger() time.Duration {
+	if o.Batch > 0 {
+		return 500 * time.Millisecond
+	}
+	return 5 * time.Millisecond
+}
+
 // Pace sleeps so that record number i leaves at the asked rate.
 func (o Options) Pace(started time.Time, i int) {
 	if o.Rate > 0 {

@@ -29,14 +29,15 @@ func settings(o records.Options) *sarama.Config {
 	config.Producer.Return.Successes = true
 	config.Producer.Return.Errors = true
 	config.Producer.Partitioner = sarama.NewHashPartitioner
-	config.Producer.Flush.Frequency = 5 * time.Millisecond
+	config.Producer.Flush.Frequency = o.Linger()
+	config.Producer.Flush.Messages = o.Batch
 	config.Producer.RequiredAcks = acks(o.Acks)
 	config.Producer.Compression = codec(o.Codec)
 	// Several requests in flight reorder retries; one keeps the order that the judge checks.
 	config.Net.MaxOpenRequests = 1
-	if o.Idempotent {
-		config.Producer.Idempotent = true
-	}
+	config.Producer.Idempotent = o.Idempotent
+	// Enough for a broker that is away for a minute.
+	config.Producer.Retry.Max = 600
 	if tls := o.TLS(); tls != nil {
 		config.Net.TLS.Enable = true
 		config.Net.TLS.Config = tls

@@ -2,7 +2,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
@@ -16,7 +15,8 @@ final class Consume {
 
     /** Reads --count records as a member of --group and commits. --group-protocol: classic or consumer (KIP-848). */
     static void group(Options options) throws Exception {
-        var settings = settings(options);
+        var settings = options.connection();
+        settings.put("enable.auto.commit", false);
         settings.put("group.id", options.text("group"));
         settings.put("group.protocol", options.text("group-protocol", "classic"));
         settings.put("auto.offset.reset", "earliest");
@@ -37,7 +37,7 @@ final class Consume {
 
     /** Reads --count records as a member of the share group --group and acknowledges them (KIP-932). */
     static void share(Options options) throws Exception {
-        var settings = settings(options);
+        var settings = options.connection();
         settings.put("group.id", options.text("group"));
         // The implicit mode: each poll acknowledges what the poll before it returned.
         try (var consumer =
@@ -58,7 +58,7 @@ final class Consume {
 
     /** Reads every partition from its beginning to its present end; checks the CRC of every batch. */
     static void everything(Options options) throws Exception {
-        var settings = settings(options);
+        var settings = options.connection();
         settings.put("check.crcs", true);
         settings.put("isolation.level", options.text("isolation", "read_uncommitted"));
         try (var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
@@ -76,12 +76,6 @@ final class Consume {
                 }
             }
         }
-    }
-
-    private static Properties settings(Options options) {
-        var settings = options.connection();
-        settings.put("enable.auto.commit", false);
-        return settings;
     }
 
     private static void check(long deadline, int seen) {

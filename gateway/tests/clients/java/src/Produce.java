@@ -18,7 +18,8 @@ final class Produce {
         settings.put("enable.idempotence", idempotent);
         // More than one in flight reorders the retries of a producer that is not idempotent.
         settings.put("max.in.flight.requests.per.connection", idempotent ? 5 : 1);
-        settings.put("linger.ms", 5);
+        // With --batch long enough that all of its records share a batch.
+        settings.put("linger.ms", options.has("batch") ? 500 : 5);
         if (transactional) {
             settings.put("transactional.id", options.text("transactional-id"));
         }

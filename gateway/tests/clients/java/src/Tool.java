@@ -4,6 +4,8 @@ import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.utils.Exit;
 
 /** Runs the main class of a Kafka tool inside this JVM and reports what it printed and its exit status. */
@@ -11,11 +13,8 @@ final class Tool {
     /** Thrown in place of the end of the JVM. */
     private static final class Exited extends Error {
         private static final long serialVersionUID = 1;
-        final int status;
-
         Exited(int status) {
             super("exit status " + status, null, false, false);
-            this.status = status;
         }
     }
 
@@ -26,25 +25,26 @@ final class Tool {
         var err = new ByteArrayOutputStream();
         System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
         System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
-        Exit.setExitProcedure((status, message) -> {
+        // Some tools catch everything, this too, and exit again: the first status is the one that was meant.
+        var first = new AtomicReference<Integer>();
+        Exit.Procedure exit = (status, message) -> {
+            first.compareAndSet(null, status);
             throw new Exited(status);
-        });
-        Exit.setHaltProcedure((status, message) -> {
-            throw new Exited(status);
-        });
-        int status = 0;
+        };
+        Exit.setExitProcedure(exit);
+        Exit.setHaltProcedure(exit);
         try {
             Class.forName(arguments[0]).getMethod("main", String[].class)
                 .invoke(null, (Object) Arrays.copyOfRange(arguments, 1, arguments.length));
         } catch (InvocationTargetException thrown) {
-            if (!(thrown.getCause() instanceof Exited exited)) {
+            if (!(thrown.getCause() instanceof Exited)) {
                 throw new IllegalStateException(arguments[0] + " printed " + out + err, thrown.getCause());
             }
-            status = exited.status;
         } finally {
             System.setOut(outBefore);
             System.setErr(errBefore);
         }
+        int status = Objects.requireNonNullElse(first.get(), 0);
         Rig.report(Map.of("status", status, "out", out.toString(StandardCharsets.UTF_8),
             "err", err.toString(StandardCharsets.UTF_8)));
     }

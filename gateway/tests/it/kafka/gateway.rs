@@ -1,0 +1,173 @@
+//! A gateway process in front of a cluster.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use bench_harness::kafka::cluster::free_ports;
+use bench_harness::kafka::{Authority, Cluster, Listener, wait};
+
+/// What differs between the gateways of the tests.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// Names the folder.
+    pub(super) name: &'static str,
+    /// `io_uring` or `epoll`.
+    pub(super) io: &'static str,
+    /// The policy file.
+    pub(super) policy: PathBuf,
+    /// The cluster's listener that it uses.
+    pub(super) upstream: Listener,
+    /// `/etc/hosts` as the gateway alone sees it, where the upstream advertises a name that nobody else knows.
+    pub(super) hosts: Option<String>,
+}
+
+impl Settings {
+    /// Settings that resolve names as everyone does.
+    pub(super) fn new(name: &'static str, io: &'static str, policy: PathBuf, upstream: Listener) -> Self {
+        Self { name, io, policy, upstream, hosts: None }
+    }
+}
+
+/// A running gateway with a plain and a TLS listener; dropping it kills the process.
+pub(super) struct Gateway {
+    child: Child,
+    folder: PathBuf,
+    ports: u16,
+}
+
+impl Gateway {
+    /// Starts the process and waits until it is ready.
+    pub(super) fn start(settings: &Settings, cluster: &Cluster) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("gateway-it-{}-{}", settings.name, std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("state")).unwrap();
+        let certificate = Authority::create(&folder).unwrap().issue("gateway", &["127.0.0.1"]).unwrap();
+        let ports = free_ports(PORTS).unwrap();
+        let mut text = format!(
+            "state_dir = {:?}\npolicy = {:?}\n[workers]\ncount = 2\nio = {:?}\n[admin]\nbind = \"127.0.0.1:{}\"\n",
+            folder.join("state"),
+            settings.policy,
+            settings.io,
+            ports + ADMIN
+        );
+        for (name, bind, base) in [("plain", PLAIN, PLAIN_BROKERS), ("tls", TLS, TLS_BROKERS)] {
+            let upstream: Vec<String> =
+                cluster.bootstrap(settings.upstream).split(',').map(str::to_owned).collect();
+            let _ = write!(
+                text,
+                "[[listener]]\nname = {name:?}\nprotocol = \"kafka\"\nbind = \"127.0.0.1:{}\"\n\
+                 advertised_host = \"127.0.0.1\"\nbroker_port_base = {}\nbrokers = \"1..3\"\nupstream = {upstream:?}\n",
+                ports + bind,
+                ports + base
+            );
+            if name == "tls" {
+                let (pem, key) = (&certificate.certificate, &certificate.key);
+                let _ = write!(text, "[listener.tls]\ncertificate = {pem:?}\nkey = {key:?}\n");
+            }
+            if settings.upstream == Listener::UpstreamTls {
+                let _ = write!(text, "[listener.upstream_tls]\nca = {:?}\n", cluster.ca());
+            }
+        }
+        fs::write(folder.join("gateway.toml"), text).unwrap();
+        let log = File::create(folder.join("gateway.log")).unwrap();
+        let mut command = program(&folder, settings.hosts.as_deref());
+        command.args(["run", "--config"]).arg(folder.join("gateway.toml"));
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let child = command.spawn().unwrap();
+        let mut gateway = Self { child, folder, ports };
+        gateway.wait_until_ready();
+        gateway
+    }
+
+    /// Bootstrap address of clients without TLS.
+    pub(super) fn plain(&self) -> String {
+        format!("127.0.0.1:{}", self.ports + PLAIN)
+    }
+
+    /// Bootstrap address of clients with TLS.
+    pub(super) fn tls(&self) -> String {
+        format!("127.0.0.1:{}", self.ports + TLS)
+    }
+
+    /// Port of the plain listener at which broker `id` is reached.
+    pub(super) fn broker_port(&self, id: u16) -> u16 {
+        self.ports + PLAIN_BROKERS + id
+    }
+
+    /// The authority of the TLS listener, PEM.
+    pub(super) fn ca(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// What it logged so far.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("gateway.log")).unwrap()
+    }
+
+    /// Its metrics.
+    pub(super) fn metrics(&self) -> String {
+        self.admin("/metrics").unwrap()
+    }
+
+    fn admin(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.ports + ADMIN))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    fn wait_until_ready(&mut self) {
+        let ready = wait::until("the gateway is ready", READY_TIMEOUT, || {
+            if let Some(status) = self.child.try_wait()? {
+                anyhow::bail!("the gateway ended: {status}");
+            }
+            Ok(self.admin("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+        });
+        if let Err(error) = ready {
+            panic!("{error:#}\n{}", self.log());
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the gateway's log is kept: {}", self.folder.join("gateway.log").display());
+        } else {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// The gateway's command; with `hosts`, in a mount namespace of its own in which that is `/etc/hosts`.
+fn program(folder: &Path, hosts: Option<&str>) -> Command {
+    let gateway = env!("CARGO_BIN_EXE_gateway");
+    let Some(hosts) = hosts else { return Command::new(gateway) };
+    let file = folder.join("hosts");
+    fs::write(&file, hosts).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]);
+    command.arg(file).arg(gateway);
+    command
+}
+
+/// Ports of one gateway, from the first: two bootstrap ports, the admin endpoint, and for each listener the
+/// ports of the brokers 1 to 3 (base + node id).
+const PLAIN: u16 = 0;
+const TLS: u16 = 1;
+const ADMIN: u16 = 2;
+const PLAIN_BROKERS: u16 = 3;
+const TLS_BROKERS: u16 = 7;
+const PORTS: u16 = 11;
+
+const READY_TIMEOUT: Duration = Duration::from_secs(60);

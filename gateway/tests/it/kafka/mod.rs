@@ -1,0 +1,24 @@
+//! Real clients, the gateway, a real Apache Kafka: what arrives is judged at the broker.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`matrix`] | every client library with every codec, with and without TLS, on both drivers |
+//! | [`transactions`] | transactional producers, TransactionalMessageCopier, ProducerPerformance |
+//! | [`block`] | what clients see when a record is blocked: reject and stub |
+//! | [`relay`] | consumers, share consumers and admin tools work through the gateway |
+//! | [`equivalence`] | the same requests direct and through get the same answers |
+//! | [`login`] | SASL passed through, TLS on the upstream leg |
+//!
+//! Needs Java, Maven, Go, Node.js and Python (`cargo xtask test` installs them).
+
+mod block;
+mod equivalence;
+mod gateway;
+mod judge;
+mod login;
+mod matrix;
+mod policy;
+mod records;
+mod relay;
+mod transactions;
+mod world;

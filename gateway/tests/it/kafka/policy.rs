@@ -1,0 +1,97 @@
+//! What a policy file says about each detector, read without the gateway's compiler.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The rules of a policy file that look for detectors.
+#[derive(Debug, Default)]
+pub(super) struct Rules(BTreeMap<String, Expectation>);
+
+/// What happens to a value that a detector finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Expectation {
+    /// Level of a record with it; ordered as in [`LEVELS`].
+    pub(super) level: usize,
+    /// The rule's id.
+    pub(super) rule: String,
+    /// Position of the rule in the file.
+    pub(super) position: usize,
+    /// How the value is masked.
+    pub(super) operator: Operator,
+}
+
+/// The mask operators that the expectations know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    /// Not masked.
+    None,
+    /// Letters and digits become `*`.
+    Redact,
+    /// As redact, but some at both ends stay.
+    Keep {
+        /// How many stay at the front.
+        first: usize,
+        /// How many stay at the end.
+        last: usize,
+    },
+}
+
+/// Levels, lowest first.
+pub(super) const LEVELS: [&str; 4] = ["public", "internal", "confidential", "regulated"];
+
+impl Rules {
+    /// No rules: what a record meets on its way directly to the broker.
+    pub(super) fn none() -> Self {
+        Self::default()
+    }
+
+    /// The first rule of `policies/default.toml` for each detector.
+    pub(super) fn shipped() -> Self {
+        Self::read(&shipped_policy())
+    }
+
+    fn read(file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap();
+        let policy: toml::Table = text.parse().unwrap();
+        let mut rules = BTreeMap::new();
+        for (position, rule) in policy["rule"].as_array().unwrap().iter().enumerate() {
+            let detectors = rule.get("detectors").and_then(toml::Value::as_array);
+            for detector in detectors.into_iter().flatten() {
+                let expectation = expectation(rule, position);
+                rules.entry(detector.as_str().unwrap().to_owned()).or_insert(expectation);
+            }
+        }
+        Self(rules)
+    }
+
+    /// What happens to a value of `detector`, `None` if nothing.
+    pub(super) fn of(&self, detector: &str) -> Option<&Expectation> {
+        self.0.get(detector)
+    }
+}
+
+/// The policy file that users start from.
+pub(super) fn shipped_policy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/default.toml")
+}
+
+fn expectation(rule: &toml::Value, position: usize) -> Expectation {
+    let text = |key: &str| rule.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let level =
+        text("level").unwrap_or_else(|| panic!("rule {position}: the tests need a level in each rule"));
+    Expectation {
+        level: LEVELS.iter().position(|name| *name == level).unwrap(),
+        rule: text("id").unwrap(),
+        position,
+        operator: rule.get("mask").map_or(Operator::None, operator),
+    }
+}
+
+fn operator(mask: &toml::Value) -> Operator {
+    let number = |key: &str| mask.get(key).and_then(toml::Value::as_integer).unwrap_or(0) as usize;
+    match mask.get("operator").and_then(toml::Value::as_str) {
+        Some("redact") => Operator::Redact,
+        Some("keep") => Operator::Keep { first: number("first"), last: number("last") },
+        other => panic!("the tests do not know the operator {other:?}"),
+    }
+}

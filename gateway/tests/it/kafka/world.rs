@@ -1,0 +1,181 @@
+//! Broker, clients and judges that one test works with.
+
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bench_harness::kafka::clients::{Answer, Printed, Record, Stored, write_records};
+use bench_harness::kafka::{Clients, Cluster, Library, Listener, Spec, wait};
+
+/// A cluster with the client programs.
+pub(super) struct World {
+    /// The brokers.
+    pub(super) cluster: Cluster,
+    /// The client programs.
+    pub(super) clients: Clients,
+    folder: PathBuf,
+}
+
+/// A world for the time of one test. No other test of this process has one meanwhile: brokers and JVMs of two
+/// tests at once would only wait for each other.
+pub(super) struct Lent {
+    world: Option<World>,
+    shared: MutexGuard<'static, Option<World>>,
+    give_back: bool,
+}
+
+static SHARED: Mutex<Option<World>> = Mutex::new(None);
+
+/// The world of all tests that leave its single broker as they found it, topics apart.
+pub(super) fn shared() -> Lent {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let world = shared.take().unwrap_or_else(|| World::start(Spec::single("shared")));
+    Lent { world: Some(world), shared, give_back: true }
+}
+
+impl Deref for Lent {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        self.world.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut World {
+        self.world.as_mut().expect("it is there until the drop")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if self.give_back {
+            *self.shared = self.world.take();
+        }
+    }
+}
+
+impl World {
+    fn start(spec: Spec) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("gateway-it-records-{}-{}", spec.name, std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self { clients: Clients::install().unwrap(), cluster: Cluster::start(spec).unwrap(), folder }
+    }
+
+    /// The address at which judges ask the brokers, past every gateway.
+    pub(super) fn direct(&self) -> String {
+        self.cluster.bootstrap(Listener::Direct)
+    }
+
+    /// Creates topics, given as `a,b,c`; `config` as `name=value`.
+    pub(super) fn create_topics(&self, names: &str, partitions: u32, config: &[&str]) {
+        let partitions = partitions.to_string();
+        let mut arguments =
+            vec!["--bootstrap", &*self.cluster.address(1, Listener::Direct), "--topic", names]
+                .into_iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>();
+        arguments.extend(["--partitions".to_owned(), partitions]);
+        if !config.is_empty() {
+            arguments.extend(["--config".to_owned(), config.join(",")]);
+        }
+        self.clients.java::<serde_json::Value>("create", &arguments).unwrap();
+    }
+
+    /// Writes a text file.
+    pub(super) fn text(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Writes records for a client program.
+    pub(super) fn file<'a>(&self, name: &str, records: impl IntoIterator<Item = &'a Record>) -> PathBuf {
+        let path = self.folder.join(format!("{name}.jsonl"));
+        write_records(&path, records).unwrap();
+        path
+    }
+
+    /// Produces a file of records; `options` are further flags of the common command line.
+    pub(super) fn produce(
+        &self,
+        library: Library,
+        bootstrap: &str,
+        topic: &str,
+        records: &Path,
+        options: &[&str],
+    ) -> anyhow::Result<Vec<Answer>> {
+        produce(&self.clients, library, bootstrap, topic, records, options)
+    }
+
+    /// Everything that a topic holds, read by a Java consumer that checks every CRC.
+    pub(super) fn stored(&self, topic: &str) -> Vec<Stored> {
+        let arguments = ["--bootstrap", &self.direct(), "--topic", topic].map(str::to_owned);
+        self.clients.java("read", &arguments).unwrap()
+    }
+
+    /// As [`World::stored`], of committed transactions only.
+    pub(super) fn committed(&self, topic: &str) -> Vec<Stored> {
+        let arguments = ["--bootstrap", &self.direct(), "--topic", topic, "--isolation", "read_committed"];
+        self.clients.java("read", &arguments.map(str::to_owned)).unwrap()
+    }
+
+    /// As [`World::stored`], once the topic holds `count` records; what it holds after ten seconds if not.
+    pub(super) fn stored_when(&self, topic: &str, count: usize) -> Vec<Stored> {
+        let mut stored = Vec::new();
+        // Too few records are the judge's to report.
+        let _ = wait::until("records", Duration::from_secs(10), || {
+            stored = self.stored(topic);
+            Ok(stored.len() >= count)
+        });
+        stored
+    }
+
+    /// What DumpLogSegments finds wrong with the stored batches of a topic.
+    pub(super) fn segment_faults(&self, topic: &str) -> Vec<String> {
+        let printed = self.dump(topic);
+        let batches: Vec<&str> = printed.out.lines().filter(|line| line.contains("isvalid: ")).collect();
+        if printed.status != 0 || batches.is_empty() {
+            return vec![format!("DumpLogSegments: {printed:?}")];
+        }
+        let invalid = batches.iter().filter(|line| !line.contains("isvalid: true"));
+        invalid.map(|line| format!("DumpLogSegments: {line}")).collect()
+    }
+
+    /// What DumpLogSegments says about the segments of a topic's partitions on broker 1.
+    fn dump(&self, topic: &str) -> Printed {
+        let mut segments = Vec::new();
+        for entry in std::fs::read_dir(self.cluster.data(1)).unwrap() {
+            let folder = entry.unwrap().path();
+            let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+            if name.rsplit_once('-').is_some_and(|(of, _)| of == topic) {
+                segments.push(folder.join("00000000000000000000.log").display().to_string());
+            }
+        }
+        let class = "org.apache.kafka.tools.DumpLogSegments";
+        self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
+    }
+}
+
+/// Produces with one of several sets of programs: the Java cases of one set run one after the other.
+pub(super) fn produce(
+    clients: &Clients,
+    library: Library,
+    bootstrap: &str,
+    topic: &str,
+    records: &Path,
+    options: &[&str],
+) -> anyhow::Result<Vec<Answer>> {
+    let records = records.display().to_string();
+    let common = ["--bootstrap", bootstrap, "--topic", topic, "--records", &records];
+    let arguments: Vec<String> = common.iter().chain(options).map(|&argument| argument.to_owned()).collect();
+    clients.produce(library, &arguments)
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
