@@ -2,10 +2,15 @@
 //!
 //! `GATEWAY_SEEDS=10000` runs more of them; a failure prints its seed, and `GATEWAY_SEED=N` runs that one alone.
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
+use super::buffers::Slice;
 use super::driver::faulty::{Faults, Faulty, Network, Peer};
 use super::executor::Executor;
 use super::io::{Accepted, Io};
@@ -44,6 +49,71 @@ fn a_seed_gives_the_same_course_of_events() {
     for seed in 0..20 {
         assert_eq!(course(seed), course(seed), "seed {seed}");
     }
+}
+
+#[test]
+fn a_short_ring_recovers_when_tasks_let_go_of_it() {
+    // Every connection holds half a message; the four blocks of the ring are not enough for all of them.
+    let world = hold_half_messages(|io, piece| {
+        if io.ring_short() {
+            piece.detach();
+        }
+    });
+    let pool = world.executor.io().pool();
+    assert_eq!(pool.bytes().ring, 4 * pool.ring_shape().block_bytes, "no block had to be added");
+}
+
+#[test]
+fn a_short_ring_grows_when_tasks_do_not_let_go_and_shrinks_again() {
+    let mut world = hold_half_messages(|_, _| {});
+    let pool = world.executor.io().pool();
+    assert!(pool.bytes().ring > 4 * pool.ring_shape().block_bytes);
+    world.until("the extra blocks to go", |_| pool.bytes().ring == 4 * pool.ring_shape().block_bytes);
+}
+
+/// Messages of twice [`HALF_BYTES`] whose halves the tasks hold until the second has come; the clients send second
+/// halves only when every task holds a first one.
+fn hold_half_messages(wait: fn(&Io<Faulty>, &mut Slice)) -> World {
+    let mut world = World::new(1, Faults::default());
+    let io = world.executor.io().clone();
+    let halves = Rc::new(Cell::new(0));
+    let clients: Vec<Peer> = (0..32).map(|_| world.network.connect(listener()).unwrap()).collect();
+    let half = vec![7; HALF_BYTES];
+    for wanted in [clients.len(), 2 * clients.len()] {
+        clients.iter().for_each(|client| assert_eq!(client.write(&half), HALF_BYTES));
+        let mut turns = 0..TURNS_MAX;
+        while halves.get() < wanted {
+            assert!(turns.next().is_some(), "a hang with {} halves", halves.get());
+            let (io, halves) = (io.clone(), halves.clone());
+            world.executor.turn(&mut |accepted| hold(io.clone(), accepted, halves.clone(), wait)).unwrap();
+        }
+    }
+    drop(clients);
+    world
+}
+
+async fn hold(
+    io: Io<Faulty>,
+    accepted: Accepted,
+    halves: Rc<Cell<usize>>,
+    wait: fn(&Io<Faulty>, &mut Slice),
+) {
+    let mut held: Vec<Slice> = Vec::new();
+    poll_fn(|_| {
+        held.iter_mut().for_each(|piece| wait(&io, piece));
+        while let Poll::Ready(received) = io.poll_recv(accepted.socket) {
+            match received {
+                Ok(Some(piece)) => held.push(piece),
+                _ => return Poll::Ready(()),
+            }
+            let bytes: usize = held.iter().map(|piece| piece.len()).sum();
+            if bytes.is_multiple_of(HALF_BYTES) {
+                halves.set(halves.get() + 1);
+            }
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 fn for_every_seed(test: impl Fn(u64)) {
@@ -203,6 +273,9 @@ fn upstream() -> SocketAddr {
 
 /// Most bytes of a client: several times the window and the ring.
 const BYTES_MAX: usize = 24_000;
+
+/// Half a message of the tests of a short ring: too large to be copied out of the ring at once.
+const HALF_BYTES: usize = 3_000;
 
 /// More turns than any seed needs.
 const TURNS_MAX: usize = 100_000;

@@ -416,8 +416,8 @@ const EVENTS_PER_PASS: usize = 256;
 /// Connections accepted per listener and pass.
 const ACCEPTS_PER_PASS: usize = 64;
 
-/// Most bytes of one read.
-const READ_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of one read: a whole block.
+const READ_BYTES_MAX: usize = RingShape::PACKED.block_bytes;
 
 /// A block with less room is given up: small reads cost more than the rest of the block.
 const READ_BYTES_MIN: usize = 16 * 1024;
