@@ -32,6 +32,8 @@ enum Task {
     Tidy,
     /// Measure the gateway's CPU time per payload byte beside a plain relay.
     Bench(bench::Bench),
+    /// Run every fuzz target for a few seconds, from the committed corpus.
+    Fuzz,
     /// Start and stop a real Apache Kafka, or capture the frames of real clients.
     Kafka(kafka::Kafka),
     /// Build the kernel program that steers connections, or check the committed one.
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.run(),
         Task::Tidy => tidy::run(),
         Task::Bench(bench) => bench.run(),
+        Task::Fuzz => fuzz::smoke(),
         Task::Kafka(kafka) => kafka.run(),
         Task::BuildEbpf(build) => build.run(),
     };
