@@ -35,13 +35,14 @@ impl Forward {
         build(patterns, false).map(|dfa| Self { dfa })
     }
 
-    /// Calls `found(pattern, end)` for every match that starts at `start`, ends ascending, at most `bytes_max`
-    /// long; returns the number of bytes it read.
+    /// Calls `found(pattern, end)` for every match that starts at `start` and ends where `may_end` agrees, ends
+    /// ascending, at most `bytes_max` long; returns the number of bytes it read.
     pub(super) fn ends(
         &self,
         field: &[u8],
         start: usize,
         bytes_max: usize,
+        may_end: impl Fn(usize) -> bool,
         mut found: impl FnMut(usize, usize),
     ) -> usize {
         let input = Input::new(field).range(start..).anchored(Anchored::Yes);
@@ -53,7 +54,9 @@ impl Forward {
             state = self.dfa.next_state(state, field[at]);
             if self.dfa.is_special_state(state) {
                 if self.dfa.is_match_state(state) {
-                    self.report(state, at, &mut found);
+                    if may_end(at) {
+                        self.report(state, at, &mut found);
+                    }
                 } else if self.dfa.is_dead_state(state) {
                     return at + 1 - start;
                 }
@@ -62,7 +65,7 @@ impl Forward {
         }
         if at == field.len() && at - start <= bytes_max {
             state = self.dfa.next_eoi_state(state);
-            if self.dfa.is_match_state(state) {
+            if self.dfa.is_match_state(state) && may_end(at) {
                 self.report(state, at, &mut found);
             }
         }
@@ -160,7 +163,7 @@ mod tests {
     fn forward_reports_every_end_of_every_pattern() {
         let forward = Forward::new(&[parse("ab+").unwrap(), parse("abb").unwrap()]).unwrap();
         let mut found = Vec::new();
-        forward.ends(b"xabbb", 1, 3, |pattern, end| found.push((pattern, end)));
+        forward.ends(b"xabbb", 1, 3, |_| true, |pattern, end| found.push((pattern, end)));
         found.sort_unstable();
         assert_eq!(found, [(0, 3), (0, 4), (1, 4)]);
     }
@@ -170,7 +173,7 @@ mod tests {
         let forward = Forward::new(&[parse(r"\bab\b").unwrap()]).unwrap();
         let ends = |field: &[u8], start| {
             let mut found = Vec::new();
-            forward.ends(field, start, 9, |_, end| found.push(end));
+            forward.ends(field, start, 9, |_| true, |_, end| found.push(end));
             found
         };
         assert_eq!(ends(b" ab ", 1), [3]);

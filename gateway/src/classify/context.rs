@@ -45,7 +45,7 @@ impl Words {
         (!words.is_empty()).then_some(set)
     }
 
-    /// Calls `found(owner)` for every word in `text`, possibly more than once.
+    /// Calls `found(word)` for every word in `text`, possibly more than once.
     pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(u16)) {
         // Hashes of the phrases that began with this word, the one before, and the one before that.
         let mut phrases = [None; PHRASE_WORDS_MAX];
@@ -72,9 +72,15 @@ impl Words {
 
     #[inline]
     fn report(&self, hash: u64, found: &mut impl FnMut(u16)) {
-        if let Some(slot) = &self.slots[self.position(hash)] {
-            slot.owners.iter().for_each(|owner| found(*owner));
+        let at = self.position(hash);
+        if self.slots[at].is_some() {
+            found(at as u16);
         }
+    }
+
+    /// Whether `owner` looks for the word that `find` reported.
+    pub(super) fn owns(&self, word: u16, owner: u16) -> bool {
+        self.slots[usize::from(word)].as_ref().is_some_and(|slot| slot.owners.contains(&owner))
     }
 
     /// The slot of `hash`, or the free one where it belongs.
@@ -243,35 +249,39 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@')
 }
 
-/// The context words before one start, and a memory of keys that have none.
+/// The context words before one start, and a memory of keys.
 #[derive(Debug)]
 pub(super) struct Near {
-    /// For each owner, whether one of its words is in the region.
-    owners: Vec<bool>,
-    any: bool,
+    /// What [`Words::find`] reported.
+    words: Vec<u16>,
     /// Offset in the text of the start at hand, plus one; 0 when there is none.
     start: usize,
     /// Whether the region before it is the key of the value and nothing else.
     is_key: bool,
-    /// Keys, as they stand in the text, in which no word was found.
-    barren: Vec<[u8; BARREN_BYTES]>,
+    memory: Vec<Remembered>,
 }
 
-/// Longest key that is remembered, bytes; shorter ones are padded with zeros.
-const BARREN_BYTES: usize = 24;
-/// Keys that are remembered: a power of two. Telemetry repeats few keys.
-const BARREN_KEYS: usize = 64;
+/// A key, as it stands in the text, and the words in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Remembered {
+    /// Padded with zeros.
+    key: [u8; REMEMBERED_BYTES],
+    words: [u16; REMEMBERED_WORDS],
+    count: usize,
+}
+
+/// Longest key that is remembered, bytes.
+const REMEMBERED_BYTES: usize = 24;
+/// Most words in it.
+const REMEMBERED_WORDS: usize = 3;
+/// Keys that are remembered: telemetry repeats few.
+const REMEMBERED_KEYS: usize = 64;
 
 impl Near {
-    /// For engines with `owners` owners of words.
-    pub(super) fn new(owners: usize) -> Self {
-        Self {
-            owners: vec![false; owners],
-            any: false,
-            start: 0,
-            is_key: false,
-            barren: vec![[0; BARREN_BYTES]; BARREN_KEYS],
-        }
+    /// Nothing is near, nothing remembered.
+    pub(super) fn new() -> Self {
+        let memory = vec![Remembered::default(); REMEMBERED_KEYS];
+        Self { words: Vec::with_capacity(64), start: 0, is_key: false, memory }
     }
 
     /// Forgets the start at hand: another text begins.
@@ -287,58 +297,56 @@ impl Near {
         self.start = offset + start + 1;
         let (before, is_key) = before(field, start);
         self.is_key = is_key;
-        if self.any {
-            self.owners.fill(false);
-            self.any = false;
-        }
+        self.words.clear();
         let text = &field[before..start];
-        let remembered = barren_key(text);
-        let slot = remembered.map(|key| barren_slot(&key));
-        if remembered.is_some_and(|key| slot.is_some_and(|slot| self.barren[slot] == key)) {
+        let Some(key) = padded(text) else {
+            words.find(text, |word| self.words.push(word));
+            return;
+        };
+        let remembered = &mut self.memory[slot_of(&key)];
+        if remembered.key != key {
+            words.find(text, |word| self.words.push(word));
+            if let Some(slots) = remembered.words.get_mut(..self.words.len()) {
+                slots.copy_from_slice(&self.words);
+                (remembered.key, remembered.count) = (key, self.words.len());
+            }
             return;
         }
-        let Self { owners, any, .. } = self;
-        words.find(text, |owner| {
-            owners[usize::from(owner)] = true;
-            *any = true;
-        });
-        if let (false, Some(slot), Some(key)) = (self.any, slot, remembered) {
-            self.barren[slot] = key;
-        }
+        self.words.extend_from_slice(&remembered.words[..remembered.count]);
     }
 
     /// Whether a word of `owner` is in the region before the start.
-    pub(super) fn has(&self, owner: usize) -> bool {
-        self.any && self.owners[owner]
+    pub(super) fn has(&self, words: &Words, owner: u16) -> bool {
+        self.words.iter().any(|word| words.owns(*word, owner))
     }
 
-    /// Whether the region is the key of the value and holds no word of anyone: nothing here has context.
-    pub(super) fn is_barren_key(&self) -> bool {
-        self.is_key && !self.any
+    /// Whether the region is the key of the value: what stands after the value says nothing about it.
+    pub(super) fn is_key(&self) -> bool {
+        self.is_key
     }
 
     /// Whether a word of `owner` is in the text after `end`, in a value without a key of its own.
-    pub(super) fn has_after(&self, words: &Words, field: &[u8], end: usize, owner: usize) -> bool {
+    pub(super) fn has_after(&self, words: &Words, field: &[u8], end: usize, owner: u16) -> bool {
         let mut has = false;
         if !self.is_key {
-            words.find(&field[end..after(field, end)], |word| has |= usize::from(word) == owner);
+            words.find(&field[end..after(field, end)], |word| has |= words.owns(word, owner));
         }
         has
     }
 }
 
-/// The text as a key to remember, when it is short enough and holds no zero.
-fn barren_key(text: &[u8]) -> Option<[u8; BARREN_BYTES]> {
-    let mut key = [0; BARREN_BYTES];
+/// The text as a key to remember, when it is short enough.
+fn padded(text: &[u8]) -> Option<[u8; REMEMBERED_BYTES]> {
+    let mut key = [0; REMEMBERED_BYTES];
     key.get_mut(..text.len())?.copy_from_slice(text);
-    (!text.is_empty()).then_some(key)
+    Some(key)
 }
 
-fn barren_slot(key: &[u8; BARREN_BYTES]) -> usize {
+fn slot_of(key: &[u8; REMEMBERED_BYTES]) -> usize {
     let (words, _) = key.as_chunks::<8>();
     let mixed =
         words.iter().fold(0, |mixed: u64, word| (mixed ^ u64::from_le_bytes(*word)).wrapping_mul(HASH_PRIME));
-    (mixed >> 40) as usize % BARREN_KEYS
+    (mixed >> 40) as usize % REMEMBERED_KEYS
 }
 
 #[cfg(test)]
@@ -392,7 +400,8 @@ mod tests {
         ];
         for (text, expected) in cases {
             let mut found = Vec::new();
-            words.find(text.as_bytes(), |owner| found.push(owner));
+            words
+                .find(text.as_bytes(), |word| found.extend((1..=2).filter(|owner| words.owns(word, *owner))));
             found.dedup();
             assert_eq!(found, expected, "{text}");
         }

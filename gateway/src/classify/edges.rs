@@ -89,17 +89,6 @@ fn may_follow_escape(field: &[u8], at: usize) -> bool {
     field[at.saturating_sub(6)..at].iter().any(|byte| matches!(byte, b'\\' | b'%'))
 }
 
-/// The end of the escape that `at` lies inside, if it does.
-pub(super) fn escape_end(field: &[u8], at: usize) -> Option<usize> {
-    if !may_follow_escape(field, at) {
-        return None;
-    }
-    (1..=5)
-        .filter_map(|on| at.checked_add(on))
-        .find(|end| follows_escape(field, *end))
-        .filter(|_| splits_escape(field, at))
-}
-
 /// Whether an escape ends just before `at`.
 fn follows_escape(field: &[u8], at: usize) -> bool {
     let short = byte(field, at, 2) == b'\\' && matches!(byte(field, at, 1), b'n' | b'r' | b't' | b'b' | b'f');

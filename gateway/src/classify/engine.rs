@@ -60,6 +60,8 @@ pub(super) struct Group {
     pub(super) bytes_max: usize,
     /// Whether every member needs a context word.
     pub(super) needs_context: bool,
+    /// The owners of the members' context words.
+    pub(super) keyword_owners: Vec<u16>,
 }
 
 /// One alternative of a shape.
@@ -84,7 +86,8 @@ impl Engine {
         let mut draft = Draft::default();
         let mut errors: Vec<EngineError> = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
-            let index = u16::try_from(index).map_err(|_| vec![too_many(spec)])?;
+            let index = u16::try_from(index).ok().filter(|index| *index < DETECTORS_MAX);
+            let index = index.ok_or_else(|| vec![too_many(spec)])?;
             for shape in &spec.shapes {
                 let member = member(index, spec, shape);
                 let added = plan::plan(&shape.pattern, shape.trigger).and_then(|plans| {
@@ -268,6 +271,9 @@ impl GroupDraft {
     fn finish(self) -> Result<Group, Refusal> {
         let forward = Forward::new(&self.patterns).map_err(|_| plan::too_large())?;
         let bytes_max = self.members.iter().map(|member| member.bytes_max).max().unwrap_or(0);
+        let mut keyword_owners: Vec<u16> =
+            self.members.iter().map(|member| keyword_owner(member.detector)).collect();
+        keyword_owners.dedup();
         let needs_context = self.members.iter().all(|member| member.context == Context::Required);
         Ok(Group {
             edges: self.edges,
@@ -276,10 +282,13 @@ impl GroupDraft {
             members: self.members,
             bytes_max,
             needs_context,
+            keyword_owners,
         })
     }
 }
 
+/// Most detectors of one engine: a detector owns two numbers of 16 bits.
+const DETECTORS_MAX: u16 = 1 << 14;
 /// Fewer leading digits than this are looked for together with their separators.
 const DIGITS_MIN: usize = 7;
 /// Longer than any run that a detector needs.
@@ -295,6 +304,11 @@ fn member(index: u16, spec: &DetectorSpec, shape: &super::Shape) -> Member {
         has_not_keywords: !spec.not_keywords.is_empty(),
         bytes_max: spec.max_length as usize,
     }
+}
+
+/// The owner of a detector's context words; the next one owns the words against it.
+pub(super) fn keyword_owner(detector: u16) -> u16 {
+    2 * detector
 }
 
 /// The context words of all detectors: owner `2 d` looks for a keyword of detector `d`, `2 d + 1` for a word
@@ -318,7 +332,7 @@ fn error(spec: &DetectorSpec, refusal: Refusal) -> EngineError {
 fn too_many(spec: &DetectorSpec) -> EngineError {
     EngineError {
         detector: spec.id.clone(),
-        problem: "there are more than 65,535 detectors".to_owned(),
+        problem: format!("there are more than {DETECTORS_MAX} detectors"),
         advice: "use one detector with alternatives".to_owned(),
     }
 }

@@ -118,7 +118,7 @@ fn shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal
     };
     let joined =
         syntax::leading_run(&pieces[anchor..], |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
-    let group_max = syntax::leading_digits_max(&pieces[anchor..]).unwrap_or(usize::MAX);
+    let group_max = syntax::leading_digits_max(&pieces[anchor..]);
     let candidates = Candidates::Shape { trigger, digits: digits_of(&pieces[anchor..]), joined, group_max };
     Ok(Plan { pattern, candidates, reach: reach(&pieces[..anchor])? })
 }

@@ -4,18 +4,18 @@ use std::ops::Range;
 
 use super::automaton::Reverse;
 use super::context::Near;
-use super::engine::{Engine, Group, Member};
+use super::engine::{Engine, Group, Member, keyword_owner};
 use super::hyperscan::{HsScratch, ScanFailure};
 use super::plan::Reach;
 use super::shapes::Trigger;
 use super::validate::Match;
-use super::{Context, DetectorSpec, ScanError, edges, simd};
+use super::{Context, DetectorSpec, ScanError, simd};
 use crate::payload::{DetectorIndex, Field, Finding};
 
 /// Largest text of one scan, bytes; callers cut longer ones between records where they can.
 pub const TEXT_BYTES_MAX: usize = u32::MAX as usize;
 /// Starts that may await confirmation: one for so many bytes of text,
-const BYTES_PER_START: usize = 4;
+const BYTES_PER_START: usize = 1;
 /// and so many for any text. The memory for more than these is taken when a text needs it.
 const STARTS_MIN: usize = 1 << 13;
 /// Steps (about one look-up in a table each) that confirming may take: so many per byte of text,
@@ -60,7 +60,7 @@ impl Scratch {
             starts: Vec::with_capacity(STARTS_MIN),
             ends: Vec::with_capacity(256),
             last: vec![Last::default(); engine.specs.len()],
-            near: Near::new(2 * engine.specs.len()),
+            near: Near::new(),
             work: Work::default(),
         }
     }
@@ -183,10 +183,9 @@ impl Engine {
     ) -> Result<(), ScanError> {
         let Scratch { ends, last, near, work, .. } = scratch;
         ends.clear();
-        let read = group.forward.ends(here.field, start, group.bytes_max, |pattern, end| {
-            if group.edges.allow_end(here.field, end) {
-                ends.push((pattern as u16, end as u32));
-            }
+        let may_end = |end| group.edges.allow_end(here.field, end);
+        let read = group.forward.ends(here.field, start, group.bytes_max, may_end, |pattern, end| {
+            ends.push((pattern as u16, end as u32));
         });
         work.spend(read + STEPS_PER_START)?;
         if ends.is_empty() {
@@ -195,7 +194,7 @@ impl Engine {
         if group.needs_context {
             let Some(words) = &self.words else { return Ok(()) };
             near.look(words, here.field, here.offset as usize, start);
-            if near.is_barren_key() {
+            if near.is_key() && !group.keyword_owners.iter().any(|owner| near.has(words, *owner)) {
                 return Ok(());
             }
         }
@@ -244,10 +243,10 @@ impl Engine {
         }
         let Some(words) = &self.words else { return member.context == Context::None };
         near.look(words, found.field, offset as usize, found.start);
-        let (owner, opponent) = (2 * usize::from(member.detector), 2 * usize::from(member.detector) + 1);
+        let owner = keyword_owner(member.detector);
         match member.context {
-            Context::None if !near.has(opponent) => true,
-            _ => near.has(owner) || near.has_after(words, found.field, found.end, owner),
+            Context::None if !near.has(words, owner + 1) => true,
+            _ => near.has(words, owner) || near.has_after(words, found.field, found.end, owner),
         }
     }
 }
@@ -352,8 +351,6 @@ impl Starts<'_> {
             let push = |starts: &mut Vec<u64>, start: usize| {
                 if group.edges.allow_start(bytes, start) {
                     starts.push((((offset + start) as u64) << 16) | u64::from(*index));
-                } else if let Some(after) = edges::escape_end(bytes, start) {
-                    starts.push((((offset + after) as u64) << 16) | u64::from(*index));
                 }
             };
             match &group.reach {

@@ -16,7 +16,8 @@ pub(super) const BLOCK_BYTES: usize = 64;
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// The first digit of a group that begins at least so many digits, or digits with single spaces or
-    /// hyphens between them, as the engine's detectors need.
+    /// hyphens between them, as the engine's detectors need; or any digit after `\uXXXX` or `%XX`, which may
+    /// hide the beginning of a group.
     Digits,
     /// An `@`.
     At,
@@ -28,7 +29,7 @@ pub enum Trigger {
     Colons,
     /// A `+` or `(` before a digit.
     Open,
-    /// Two capital letters before two digits.
+    /// Two capital letters (or bytes next to them in ASCII) before two digits.
     CapitalsDigits,
 }
 
@@ -56,59 +57,65 @@ pub(super) struct Minimum {
     pub(super) group_max: u32,
 }
 
-/// One bit per byte of a block, the first byte in the lowest bit.
+/// Bits for what the pass looks at in every block; one per byte, the first byte in the lowest bit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Masks {
     /// `0` to `9`.
     pub(super) digit: u64,
     /// `:`.
     pub(super) colon: u64,
+    /// `@`, `+`, `(`, and the beginnings of escapes: `\\` and `%`.
+    pub(super) mark: u64,
+    /// `A` to `Z`, and the six bytes around them that share their high nibbles.
+    pub(super) capital: u64,
+}
+
+/// Bits for what it looks at only where single bytes separate digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Separators {
     /// `.`.
     pub(super) dot: u64,
     /// Space and `-`.
     pub(super) separator: u64,
-    /// `@`.
-    pub(super) at: u64,
-    /// `+` and `(`.
-    pub(super) open: u64,
-    /// `A` to `Z`.
-    pub(super) capital: u64,
 }
 
 /// Bits of a byte's class, as the nibble tables of `simd.rs` produce them.
 pub(super) mod class {
-    pub(crate) const DIGIT: u8 = 1;
-    pub(crate) const COLON: u8 = 1 << 1;
-    pub(crate) const DOT: u8 = 1 << 2;
-    pub(crate) const SEPARATOR: u8 = 1 << 3;
-    pub(crate) const AT: u8 = 1 << 4;
-    pub(crate) const OPEN: u8 = 1 << 5;
-    /// `A` to `O`.
-    pub(crate) const CAPITAL_LOW: u8 = 1 << 6;
-    /// `P` to `Z`.
-    pub(crate) const CAPITAL_HIGH: u8 = 1 << 7;
+    pub(crate) const COLON: u8 = 1;
+    pub(crate) const MARK: u8 = 1 << 1;
+    pub(crate) const AT: u8 = 1 << 2;
+    pub(crate) const CAPITAL: u8 = 1 << 3;
+    pub(crate) const DOT: u8 = 1 << 4;
+    pub(crate) const SEPARATOR: u8 = 1 << 5;
+    pub(crate) const BACKSLASH: u8 = 1 << 6;
+    pub(crate) const DIGIT: u8 = 1 << 7;
+    /// Classes without which a block holds no shape.
+    pub(crate) const ANCHOR: u8 = COLON | MARK | AT | BACKSLASH | DIGIT;
 }
 
 /// Calls `found(trigger, offset)` for every place in `text`, on any processor.
 pub(super) fn sweep_portable(text: &[u8], minimum: Minimum, found: impl FnMut(Trigger, usize)) {
-    sweep(text, minimum, masks_portable, found);
+    sweep(text, minimum, masks_portable, separators_portable, found);
 }
 
-/// The masks of one block, byte by byte.
-pub(super) fn masks_portable(block: &[u8; BLOCK_BYTES]) -> Masks {
-    let mut masks = Masks::default();
-    for (index, byte) in block.iter().enumerate() {
-        let class = class_of(*byte);
-        let bit = |wanted: u8| u64::from(class & wanted != 0) << index;
-        masks.digit |= bit(class::DIGIT);
-        masks.colon |= bit(class::COLON);
-        masks.dot |= bit(class::DOT);
-        masks.separator |= bit(class::SEPARATOR);
-        masks.at |= bit(class::AT);
-        masks.open |= bit(class::OPEN);
-        masks.capital |= bit(class::CAPITAL_LOW | class::CAPITAL_HIGH);
-    }
-    masks
+/// The masks of one block, byte by byte; `None` when it holds no shape.
+fn masks_portable(block: &[u8; BLOCK_BYTES]) -> Option<Masks> {
+    (bits(block, class::ANCHOR) != 0).then(|| Masks {
+        digit: bits(block, class::DIGIT),
+        colon: bits(block, class::COLON),
+        mark: bits(block, class::MARK | class::AT | class::BACKSLASH),
+        capital: bits(block, class::CAPITAL),
+    })
+}
+
+/// The separators of one block, byte by byte.
+fn separators_portable(block: &[u8; BLOCK_BYTES]) -> Separators {
+    Separators { dot: bits(block, class::DOT), separator: bits(block, class::SEPARATOR) }
+}
+
+fn bits(block: &[u8; BLOCK_BYTES], wanted: u8) -> u64 {
+    let bit = |(index, byte): (usize, &u8)| u64::from(class_of(*byte) & wanted != 0) << index;
+    block.iter().enumerate().map(bit).fold(0, |mask, bit| mask | bit)
 }
 
 /// The class of one byte.
@@ -118,10 +125,10 @@ pub(super) const fn class_of(byte: u8) -> u8 {
         b':' => class::COLON,
         b'.' => class::DOT,
         b' ' | b'-' => class::SEPARATOR,
-        b'@' => class::AT,
-        b'+' | b'(' => class::OPEN,
-        b'A'..=b'O' => class::CAPITAL_LOW,
-        b'P'..=b'Z' => class::CAPITAL_HIGH,
+        b'@' => class::AT | class::CAPITAL,
+        b'+' | b'(' | b'%' => class::MARK,
+        b'\\' => class::BACKSLASH | class::CAPITAL,
+        0x41..=0x5f => class::CAPITAL,
         _ => 0,
     }
 }
@@ -132,7 +139,8 @@ pub(super) const fn class_of(byte: u8) -> u8 {
 pub(super) fn sweep(
     text: &[u8],
     minimum: Minimum,
-    masks_of: impl Fn(&[u8; BLOCK_BYTES]) -> Masks,
+    masks_of: impl Fn(&[u8; BLOCK_BYTES]) -> Option<Masks>,
+    separators_of: impl Fn(&[u8; BLOCK_BYTES]) -> Separators,
     mut found: impl FnMut(Trigger, usize),
 ) {
     let wanted = Wanted::new(minimum);
@@ -146,13 +154,25 @@ pub(super) fn sweep(
     while base < text.len() {
         let from = if base < whole { text.get(base..) } else { tail.get(base - whole..) };
         let Some(block) = from.and_then(|from| from.first_chunk::<BLOCK_BYTES>()) else { break };
-        let masks = masks_of(block);
-        let places = Places::of(&masks, digit_before, &wanted);
-        if places.any() {
-            places.report(block, base, &mut found);
-        }
-        digit_before = masks.digit >> (STEP_BYTES - 1) & 1;
+        let at = base;
         base += STEP_BYTES;
+        let Some(masks) = masks_of(block) else {
+            digit_before = 0;
+            continue;
+        };
+        let digit = masks.digit;
+        let after_digit = digit << 1 | digit_before;
+        let numbers = digit & !after_digit & wanted.digits.of(digit);
+        // Single bytes between digits: without any, no number is written in groups.
+        let between = after_digit & digit >> 1 & !digit;
+        let near_colons = masks.colon & (masks.colon >> 1 | near::<2, 5>(masks.colon));
+        let heads = masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3;
+        if (numbers | near_colons | heads | masks.mark) & BEGIN | between != 0 {
+            let separators = if between == 0 { Separators::default() } else { separators_of(block) };
+            let places = Places::of(&masks, &separators, after_digit, numbers, between, &wanted);
+            places.report(block, at, &mut found);
+        }
+        digit_before = digit >> (STEP_BYTES - 1) & 1;
     }
 }
 
@@ -211,32 +231,28 @@ struct Places {
 }
 
 impl Places {
-    /// `digit_before` is 1 when a digit precedes the block.
     #[inline(always)]
-    fn of(masks: &Masks, digit_before: u64, wanted: &Wanted) -> Self {
+    fn of(
+        masks: &Masks,
+        separators: &Separators,
+        after_digit: u64,
+        numbers: u64,
+        between: u64,
+        wanted: &Wanted,
+    ) -> Self {
         let digit = masks.digit;
-        let after_digit = digit << 1 | digit_before;
-        let before_digit = digit >> 1;
-        let between = after_digit & before_digit;
-        let group_start = digit & !after_digit;
-        let separated = wanted.separated.of(digit | masks.separator & between) & !wanted.too_long.of(digit);
-        let long = wanted.digits.of(digit) | separated;
-        let point = masks.dot & between;
+        let joined = wanted.separated.of(digit | separators.separator & between) & !wanted.too_long.of(digit);
+        let point = separators.dot & between;
         let triple = point & point >> 4 & digit >> 2 & digit >> 3 & Run::new(4).of(digit) >> 5;
         let colon = masks.colon;
         Self {
-            digits: group_start & long & BEGIN,
+            digits: (numbers | digit & !after_digit & joined) & BEGIN,
             quads: chain::<2, 4>(point) & BEGIN,
             triples: triple & BEGIN,
             colons: (colon & colon >> 1 | chain::<2, 5>(colon)) & BEGIN,
-            marks: (masks.at | masks.open & before_digit) & BEGIN,
+            marks: masks.mark & BEGIN,
             capitals: masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3 & BEGIN,
         }
-    }
-
-    #[inline(always)]
-    fn any(&self) -> bool {
-        self.digits | self.quads | self.triples | self.colons | self.marks | self.capitals != 0
     }
 
     #[inline(always)]
@@ -245,9 +261,15 @@ impl Places {
         each(self.quads, |bit| found(Trigger::DottedQuad, base + bit));
         each(self.triples, |bit| found(Trigger::DottedTriple, base + bit));
         each(self.colons, |bit| found(Trigger::Colons, base + bit));
-        each(self.marks, |bit| {
-            let trigger = if block[bit] == b'@' { Trigger::At } else { Trigger::Open };
-            found(trigger, base + bit);
+        // Every mark begins in the first 48 bytes, so the bytes after it are in the block.
+        each(self.marks, |bit| match block[bit] {
+            b'@' => found(Trigger::At, base + bit),
+            b'%' if block[bit + 3].is_ascii_digit() => found(Trigger::Digits, base + bit + 3),
+            b'\\' if block[bit + 1] == b'u' && block[bit + 6].is_ascii_digit() => {
+                found(Trigger::Digits, base + bit + 6);
+            }
+            b'+' | b'(' if block[bit + 1].is_ascii_digit() => found(Trigger::Open, base + bit),
+            _ => {}
         });
         each(self.capitals, |bit| found(Trigger::CapitalsDigits, base + bit));
     }
@@ -256,9 +278,14 @@ impl Places {
 /// The ones that have another one `FROM` to `TO` bits on, and that one again.
 #[inline(always)]
 fn chain<const FROM: u32, const TO: u32>(mask: u64) -> u64 {
-    let near = |mask: u64| (FROM..=TO).fold(0, |near, distance| near | mask >> distance);
-    let two = mask & near(mask);
-    two & near(two)
+    let two = mask & near::<FROM, TO>(mask);
+    two & near::<FROM, TO>(two)
+}
+
+/// The bits that have a one `FROM` to `TO` bits on.
+#[inline(always)]
+fn near<const FROM: u32, const TO: u32>(mask: u64) -> u64 {
+    (FROM..=TO).fold(0, |near, distance| near | mask >> distance)
 }
 
 /// Calls `found` with the index of every one.

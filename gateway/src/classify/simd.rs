@@ -4,7 +4,9 @@
 //! of the class becomes a mask by shifting it to the top and `vpmovmskb`. See Mula and Lemire, "Faster
 //! base64 encoding and decoding using AVX2 instructions" (2018), section 3, for look-ups by nibble.
 
-use super::shapes::{BLOCK_BYTES, Masks, Minimum, Trigger, class_of, sweep, sweep_portable};
+use super::shapes::{
+    BLOCK_BYTES, Masks, Minimum, Separators, Trigger, class, class_of, sweep, sweep_portable,
+};
 
 /// Calls `found(trigger, offset)` for every place in `text` where a shape could be, with the fastest form
 /// that this processor has.
@@ -41,59 +43,114 @@ const fn nibble_table(nibble: u8, shift: u32) -> [u8; 16] {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 fn sweep_avx2(text: &[u8], minimum: Minimum, found: impl FnMut(Trigger, usize)) {
-    sweep(text, minimum, |block| masks_avx2(block), found);
+    let tables = avx2::Tables::new();
+    sweep(text, minimum, |block| tables.masks(block), |block| tables.separators(block), found);
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,bmi1,bmi2")]
-#[inline]
-fn masks_avx2(block: &[u8; BLOCK_BYTES]) -> Masks {
+mod avx2 {
     use std::arch::x86_64::{
         __m256i, _mm256_and_si256, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
+        _mm256_set1_epi8, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_testz_si256,
     };
+
+    use super::{BLOCK_BYTES, HIGH, LOW, Masks, Separators, class};
+
     const HALF_BYTES: usize = BLOCK_BYTES / 2;
-    let table = |nibbles: &[u8; 16]| {
-        let mut both = [0u8; HALF_BYTES];
-        both[..16].copy_from_slice(nibbles);
-        both[16..].copy_from_slice(nibbles);
-        // SAFETY: `both` is 32 bytes, the load needs no alignment.
-        unsafe { _mm256_loadu_si256(both.as_ptr().cast::<__m256i>()) }
-    };
-    let (low_table, high_table, low_bits) = (table(&LOW), table(&HIGH), _mm256_set1_epi8(0x0f));
-    let classes = |half: &[u8]| {
-        debug_assert_eq!(half.len(), HALF_BYTES);
-        // SAFETY: both callers pass one half of a block, 32 bytes; the load needs no alignment.
-        let bytes = unsafe { _mm256_loadu_si256(half.as_ptr().cast::<__m256i>()) };
-        let low = _mm256_and_si256(bytes, low_bits);
-        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_bits);
-        _mm256_and_si256(_mm256_shuffle_epi8(low_table, low), _mm256_shuffle_epi8(high_table, high))
-    };
-    let (first, second) = (classes(&block[..HALF_BYTES]), classes(&block[HALF_BYTES..]));
-    let top = |first: __m256i, second: __m256i| {
+
+    /// The two nibble tables in registers.
+    pub(super) struct Tables {
+        low: __m256i,
+        high: __m256i,
+    }
+
+    impl Tables {
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        pub(super) fn new() -> Self {
+            Self { low: table(&LOW), high: table(&HIGH) }
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        pub(super) fn masks(&self, block: &[u8; BLOCK_BYTES]) -> Option<Masks> {
+            let (first, second) = self.classes(block);
+            let anchor = _mm256_set1_epi8(class::ANCHOR as i8);
+            if _mm256_testz_si256(_mm256_or_si256(first, second), anchor) == 1 {
+                return None;
+            }
+            let mark = |classes| {
+                let at = _mm256_slli_epi16::<5>(classes);
+                _mm256_or_si256(
+                    at,
+                    _mm256_or_si256(_mm256_slli_epi16::<6>(classes), _mm256_slli_epi16::<1>(classes)),
+                )
+            };
+            Some(Masks {
+                digit: tops(first, second),
+                colon: tops(_mm256_slli_epi16::<7>(first), _mm256_slli_epi16::<7>(second)),
+                mark: tops(mark(first), mark(second)),
+                capital: tops(_mm256_slli_epi16::<4>(first), _mm256_slli_epi16::<4>(second)),
+            })
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        pub(super) fn separators(&self, block: &[u8; BLOCK_BYTES]) -> Separators {
+            let (first, second) = self.classes(block);
+            Separators {
+                dot: tops(_mm256_slli_epi16::<3>(first), _mm256_slli_epi16::<3>(second)),
+                separator: tops(_mm256_slli_epi16::<2>(first), _mm256_slli_epi16::<2>(second)),
+            }
+        }
+
+        /// The class of each byte, in two halves.
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn classes(&self, block: &[u8; BLOCK_BYTES]) -> (__m256i, __m256i) {
+            let (halves, _) = block.as_chunks::<HALF_BYTES>();
+            (self.classes_of(&halves[0]), self.classes_of(&halves[1]))
+        }
+
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        fn classes_of(&self, half: &[u8; HALF_BYTES]) -> __m256i {
+            let nibble = _mm256_set1_epi8(0x0f);
+            let bytes = load(half);
+            let low = _mm256_shuffle_epi8(self.low, _mm256_and_si256(bytes, nibble));
+            let high =
+                _mm256_shuffle_epi8(self.high, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble));
+            _mm256_and_si256(low, high)
+        }
+    }
+
+    /// The highest bit of every byte.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn tops(first: __m256i, second: __m256i) -> u64 {
         let low = _mm256_movemask_epi8(first) as u32;
         u64::from(low) | u64::from(_mm256_movemask_epi8(second) as u32) << HALF_BYTES
-    };
-    macro_rules! bit {
-        ($bit:literal) => {
-            top(_mm256_slli_epi16::<{ 7 - $bit }>(first), _mm256_slli_epi16::<{ 7 - $bit }>(second))
-        };
     }
-    let capital = |classes: __m256i| _mm256_or_si256(classes, _mm256_slli_epi16::<1>(classes));
-    Masks {
-        digit: bit!(0),
-        colon: bit!(1),
-        dot: bit!(2),
-        separator: bit!(3),
-        at: bit!(4),
-        open: bit!(5),
-        capital: top(capital(first), capital(second)),
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn table(nibbles: &[u8; 16]) -> __m256i {
+        let mut both = [0; HALF_BYTES];
+        both[..16].copy_from_slice(nibbles);
+        both[16..].copy_from_slice(nibbles);
+        load(&both)
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn load(bytes: &[u8; HALF_BYTES]) -> __m256i {
+        // SAFETY: the reference is to 32 readable bytes; this load needs no alignment.
+        unsafe { _mm256_loadu_si256(bytes.as_ptr().cast::<__m256i>()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::shapes::masks_portable;
     use super::*;
 
     #[test]
@@ -118,7 +175,7 @@ mod tests {
                 .collect();
             let (mut fastest, mut portable) = (Vec::new(), Vec::new());
             sweep_fastest(&text, minimum, |trigger, at| fastest.push((trigger, at)));
-            sweep(&text, minimum, masks_portable, |trigger, at| portable.push((trigger, at)));
+            sweep_portable(&text, minimum, |trigger, at| portable.push((trigger, at)));
             assert_eq!(fastest, portable);
         }
     }

@@ -88,21 +88,46 @@ pub(super) fn leading_run(pieces: &[Hir], is_member: impl Fn(u8) -> bool + Copy)
     length
 }
 
-/// The greatest length of the run of digits with which a match begins; `None` when it has no bound.
-pub(super) fn leading_digits_max(pieces: &[Hir]) -> Option<usize> {
-    let mut length = 0;
+/// The greatest length of the run of digits with which a match begins; `usize::MAX` when it has no bound.
+pub(super) fn leading_digits_max(pieces: &[Hir]) -> usize {
+    digits_max_of_all(pieces).0
+}
+
+/// The greatest length of the run, and whether it may go on after the pieces.
+fn digits_max_of_all(pieces: &[Hir]) -> (usize, bool) {
+    let mut length = 0_usize;
     for piece in pieces {
-        let (_, whole) = run_of(piece, |byte| byte.is_ascii_digit());
-        let (least, _) = run_of(piece, |byte| !byte.is_ascii_digit());
-        match piece.properties().maximum_len() {
-            Some(most) if whole => length += most,
-            // A piece that begins with something else ends the run.
-            _ if least > 0 => return Some(length),
-            Some(most) => length += most,
-            None => return None,
+        let (run, goes_on) = digits_max_of(piece);
+        length = length.saturating_add(run);
+        if !goes_on {
+            return (length, false);
         }
     }
-    Some(length)
+    (length, true)
+}
+
+fn digits_max_of(hir: &Hir) -> (usize, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (0, true),
+        HirKind::Literal(literal) => {
+            let run = literal.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            (run, run == literal.0.len())
+        }
+        HirKind::Class(class) => {
+            let has_digit = class_bytes(class).any(|byte| byte.is_ascii_digit());
+            (usize::from(has_digit), has_digit)
+        }
+        HirKind::Repetition(repetition) => {
+            let (run, goes_on) = digits_max_of(&repetition.sub);
+            let most = repetition.max.map_or(usize::MAX, |most| most as usize);
+            if goes_on { (run.saturating_mul(most), true) } else { (run, repetition.min == 0) }
+        }
+        HirKind::Concat(subs) => digits_max_of_all(subs),
+        HirKind::Alternation(subs) => {
+            subs.iter().map(digits_max_of).fold((0, false), |all, one| (all.0.max(one.0), all.1 || one.1))
+        }
+        HirKind::Capture(capture) => digits_max_of(&capture.sub),
+    }
 }
 
 /// The pattern without look-around: it matches at least where the original does.
@@ -338,6 +363,15 @@ mod tests {
         assert_eq!(digits(r"\d{3}-\d{2}"), 3);
         assert_eq!(digits(r"\d{3}(?:1|23)\d"), 5);
         assert_eq!(digits(r"a\d{3}"), 0);
+    }
+
+    #[test]
+    fn the_longest_first_group_of_digits_is_known() {
+        let longest = |pattern: &str| leading_digits_max(&pieces(&parse(pattern).unwrap()));
+        assert_eq!(longest(r"\d{3,5}[ -]\d{7}"), 5);
+        assert_eq!(longest(r"[2-6](?:\d{3} \d{4}|\d{5} \d{13})"), 6);
+        assert_eq!(longest(r"\d{2}(?:[ -]\d{2}){4}"), 2);
+        assert_eq!(longest(r"\d+-"), usize::MAX);
     }
 
     #[test]
