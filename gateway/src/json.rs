@@ -6,6 +6,9 @@
 
 use std::ops::Range;
 
+/// Most whitespace that is skipped where one byte is looked for, so that every look costs little.
+pub const WHITESPACE_BYTES_MAX: usize = 256;
+
 /// Deepest nesting that is followed; deeper text counts as not JSON.
 const DEPTH_MAX: usize = 128;
 
@@ -42,6 +45,8 @@ pub enum Step<'t> {
 #[derive(Debug, Default)]
 pub struct Cursor {
     frames: Vec<Frame>,
+    /// Where the token before the current one ends: offsets between the two need no second walk.
+    walked: usize,
     token: Range<usize>,
     place: Option<Place>,
     ended: bool,
@@ -51,6 +56,7 @@ impl Cursor {
     /// Back to the start, for another text.
     pub fn reset(&mut self) {
         self.frames.clear();
+        self.walked = 0;
         self.token = 0..0;
         self.place = None;
         self.ended = false;
@@ -59,7 +65,7 @@ impl Cursor {
     /// Moves to the token that covers `offset` of `text` and says what it is. Offsets that ascend cost one
     /// walk over the text in all; an earlier one starts again.
     pub fn seek(&mut self, text: &[u8], offset: usize) -> Place {
-        if offset < self.token.start {
+        if offset < self.walked {
             self.reset();
         }
         if self.token.end == 0 && !self.ended && !is_json(text) {
@@ -96,6 +102,7 @@ impl Cursor {
     /// Reads structure up to and including the next string, number or word.
     fn advance(&mut self, text: &[u8]) {
         let mut at = self.token.end;
+        self.walked = at;
         while let Some(&byte) = text.get(at) {
             match byte {
                 b'"' => return self.take_string(text, at),
@@ -161,9 +168,10 @@ impl Cursor {
     }
 }
 
-/// True when the text starts as a JSON object or array does.
+/// True when the text starts as a JSON object or array does, after at most [`WHITESPACE_BYTES_MAX`].
 pub fn is_json(text: &[u8]) -> bool {
-    matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+    let start = &text[..text.len().min(WHITESPACE_BYTES_MAX + 1)];
+    matches!(start.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
 }
 
 /// True for a whole JSON number (RFC 8259 section 6).
@@ -330,6 +338,21 @@ mod tests {
         assert_eq!(cursor.seek(text, 5), Place::Number);
 
         assert_eq!(cursor.path(text).next(), Some(Step::Key(b"a")));
+    }
+
+    #[test]
+    fn offsets_before_a_token_and_after_the_end_need_no_second_walk() {
+        let mut cursor = Cursor::default();
+        let text = br#"{"a":   1}   "#;
+        cursor.seek(text, 5);
+        let walked = cursor.walked;
+        assert_eq!(cursor.seek(text, 6), Place::Other);
+        assert_eq!(cursor.walked, walked);
+        cursor.seek(text, 11);
+        let walked = cursor.walked;
+        assert_eq!(cursor.seek(text, 10), Place::Other);
+        assert_eq!(cursor.walked, walked);
+        assert_eq!(cursor.seek(text, 8), Place::Number);
     }
 
     #[test]

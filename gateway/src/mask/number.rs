@@ -5,7 +5,10 @@ use std::ops::Range;
 use super::operator::{Keep, Operator};
 use super::pseudonym::Subject;
 use super::text;
-use crate::json;
+use crate::json::{self, WHITESPACE_BYTES_MAX};
+
+/// How far a number is followed on either side of a finding: beyond, it is no number of any use.
+const NUMBER_BYTES_MAX: usize = 256;
 
 /// The whole number token around `span`, when its neighbours are those of an unquoted JSON value. The caller
 /// asks the cursor whether that holds: the same bytes may stand in a string.
@@ -13,11 +16,18 @@ pub(super) fn token_around(text: &[u8], span: &Range<usize>) -> Option<Range<usi
     if !text[span.clone()].iter().all(is_number_byte) {
         return None;
     }
-    let before = text[..span.start].iter().rev().take_while(|byte| is_number_byte(byte)).count();
-    let after = text[span.end..].iter().take_while(|byte| is_number_byte(byte)).count();
+    let before = text[..span.start]
+        .iter()
+        .rev()
+        .take(NUMBER_BYTES_MAX)
+        .take_while(|byte| is_number_byte(byte))
+        .count();
+    let after =
+        text[span.end..].iter().take(NUMBER_BYTES_MAX).take_while(|byte| is_number_byte(byte)).count();
     let token = span.start - before..span.end + after;
-    let previous = text[..token.start].iter().rev().find(|byte| !byte.is_ascii_whitespace());
-    let next = text[token.end..].iter().find(|byte| !byte.is_ascii_whitespace());
+    let previous =
+        text[..token.start].iter().rev().take(WHITESPACE_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
+    let next = text[token.end..].iter().take(WHITESPACE_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
     let neighbours = matches!((previous, next), (Some(b':' | b',' | b'['), Some(b',' | b']' | b'}')));
     (neighbours && json::is_number(&text[token.clone()])).then_some(token)
 }

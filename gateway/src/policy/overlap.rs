@@ -19,9 +19,19 @@ pub(super) struct Claim {
 /// Memory for resolving; reused from text to text.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
-    ranked: Vec<Claim>,
+    /// Positions in the cluster, first to win first.
+    ranked: Vec<usize>,
+    /// For each claim of the cluster.
+    standing: Vec<Standing>,
     winners: Vec<Edit>,
-    losers: Vec<Edit>,
+}
+
+/// How a claim fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Open,
+    Won,
+    Lost,
 }
 
 impl Resolver {
@@ -40,46 +50,58 @@ impl Resolver {
         }
     }
 
+    /// Looks at every two claims that overlap at most twice. Findings of one detector do not overlap, so there
+    /// are at most as many such pairs as claims times detectors.
     fn resolve_cluster(&mut self, cluster: &[Claim], edits: &mut Vec<Edit>) {
         self.rank(cluster);
-        self.winners.clear();
-        self.losers.clear();
-        for claim in &self.ranked {
-            let place = self.winners.partition_point(|winner| winner.end <= claim.edit.start);
-            match self.winners.get(place) {
-                Some(winner) if winner.start < claim.edit.end => self.losers.push(claim.edit),
-                _ => self.winners.insert(place, claim.edit),
+        self.standing.clear();
+        self.standing.resize(cluster.len(), Standing::Open);
+        for &position in &self.ranked {
+            let end = cluster[position].edit.end;
+            let after = cluster[position + 1..].iter().take_while(|later| later.edit.start < end).count();
+            let overlapped = position + 1..position + 1 + after;
+            let is_beaten = self.standing[overlapped.clone()].contains(&Standing::Won);
+            if self.standing[position] == Standing::Open && !is_beaten {
+                self.standing[position] = Standing::Won;
+                self.standing[overlapped].fill(Standing::Lost);
+            } else {
+                self.standing[position] = Standing::Lost;
             }
         }
-        self.losers.sort_unstable_by_key(|loser| loser.start);
+        let with = |wanted| {
+            let standing = self.standing.iter();
+            standing.zip(cluster).filter(move |(found, _)| **found == wanted).map(|(_, claim)| claim.edit)
+        };
+        self.winners.clear();
+        self.winners.extend(with(Standing::Won));
         let first = edits.len();
         edits.extend_from_slice(&self.winners);
-        self.redact_rests(edits);
+        redact_rests(&self.winners, with(Standing::Lost), edits);
         edits[first..].sort_unstable_by_key(|edit| edit.start);
     }
 
     fn rank(&mut self, cluster: &[Claim]) {
         self.ranked.clear();
-        self.ranked.extend_from_slice(cluster);
-        self.ranked.sort_unstable_by_key(|claim| {
-            let Edit { start, end, .. } = claim.edit;
-            (Reverse(claim.level), Reverse(end - start), start, claim.edit.operator.0)
+        self.ranked.extend(0..cluster.len());
+        self.ranked.sort_unstable_by_key(|&position| {
+            let Claim { edit: Edit { start, end, operator, .. }, level } = cluster[position];
+            (Reverse(level), Reverse(end - start), start, operator.0)
         });
     }
+}
 
-    /// Adds a redaction for every part of a loser that no winner and no earlier redaction covers.
-    fn redact_rests(&self, edits: &mut Vec<Edit>) {
-        let mut covered_to = 0;
-        for loser in &self.losers {
-            let mut from = loser.start.max(covered_to);
-            let first = self.winners.partition_point(|winner| winner.end <= from);
-            for winner in self.winners[first..].iter().take_while(|winner| winner.start < loser.end) {
-                push_redaction(loser, from..winner.start, edits);
-                from = winner.end;
-            }
-            push_redaction(loser, from..loser.end, edits);
-            covered_to = covered_to.max(loser.end);
+/// Adds a redaction for every part of a loser that no winner and no earlier redaction covers.
+fn redact_rests(winners: &[Edit], losers: impl Iterator<Item = Edit>, edits: &mut Vec<Edit>) {
+    let mut covered_to = 0;
+    for loser in losers {
+        let mut from = loser.start.max(covered_to);
+        let first = winners.partition_point(|winner| winner.end <= from);
+        for winner in winners[first..].iter().take_while(|winner| winner.start < loser.end) {
+            push_redaction(&loser, from..winner.start, edits);
+            from = winner.end;
         }
+        push_redaction(&loser, from..loser.end, edits);
+        covered_to = covered_to.max(loser.end);
     }
 }
 
@@ -102,6 +124,8 @@ fn cluster_length(first: &Claim, claims: &[Claim]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::payload::DetectorIndex;
     use Level::{Confidential, Internal, Regulated};
@@ -150,6 +174,28 @@ mod tests {
         ];
         for (name, claims, expected) in table {
             assert_eq!(resolve(claims), expected, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn edits_cover_exactly_what_was_claimed_without_overlap(
+            mut claims in prop::collection::vec((0u32..60, 1u32..12, 0usize..4, 1u16..5), 0..20),
+        ) {
+            claims.sort_by_key(|claim| claim.0);
+            let claims: Vec<_> = claims
+                .into_iter()
+                .map(|(start, length, level, operator)| (start, start + length, Level::NAMES[level].1, operator))
+                .collect();
+            let edits = resolve(&claims);
+            prop_assert!(edits.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{edits:?}");
+            for at in 0..80 {
+                let claimed = claims.iter().any(|claim| (claim.0..claim.1).contains(&at));
+                let edited = edits.iter().any(|edit| (edit.0..edit.1).contains(&at));
+                prop_assert_eq!(claimed, edited, "byte {}", at);
+            }
+            let strongest = claims.iter().max_by_key(|claim| (claim.2, claim.1 - claim.0, Reverse(claim.0), Reverse(claim.3)));
+            prop_assert!(strongest.is_none_or(|claim| edits.contains(&(claim.0, claim.1, claim.3))));
         }
     }
 }
