@@ -27,7 +27,7 @@ fn transactions_commit_and_their_records_arrive_masked() {
         match world.produce(library, &gateway.plain(), &topic, &file, &["--transactional-id", &topic]) {
             Err(error) => faults.push(format!("{library:?}: {error:#}")),
             Ok(answers) => {
-                let stored = world.committed(&topic);
+                let stored = world.committed_when(&topic, sent.len());
                 let run =
                     Run { sent: &sent, answers: &answers, stored: &stored, duplicates: false, rules: &rules };
                 faults.extend(run.faults().iter().map(|fault| format!("{library:?}: {fault}")));
@@ -62,7 +62,7 @@ fn copies_are_masked(world: &World, gateway: &Gateway, rules: &Rules) {
     let class = "org.apache.kafka.tools.TransactionalMessageCopier";
     let printed = world.clients.tool(class, &arguments.concat()).unwrap();
     assert_eq!(printed.status, 0, "{printed:?}");
-    let copied = world.committed("copier-out");
+    let copied = world.committed_when("copier-out", sent.len());
     let found: Vec<&Record> = copied.iter().map(|stored| &stored.record).collect();
     let expected: Vec<Record> = sent.iter().map(|planted| copy_of(planted, rules)).collect();
     for (found, expected) in found.iter().zip(&expected) {

@@ -116,21 +116,16 @@ impl World {
         self.clients.java("read", &arguments).unwrap()
     }
 
-    /// As [`World::stored`], of committed transactions only.
-    pub(super) fn committed(&self, topic: &str) -> Vec<Stored> {
+    /// As [`World::stored_when`], of committed transactions only: a commit is acknowledged before its markers are
+    /// in the partitions, and only then the records show.
+    pub(super) fn committed_when(&self, topic: &str, count: usize) -> Vec<Stored> {
         let arguments = ["--bootstrap", &self.direct(), "--topic", topic, "--isolation", "read_committed"];
-        self.clients.java("read", &arguments.map(str::to_owned)).unwrap()
+        when(count, || self.clients.java("read", &arguments.map(str::to_owned)).unwrap())
     }
 
     /// As [`World::stored`], once the topic holds `count` records; what it holds after ten seconds if not.
     pub(super) fn stored_when(&self, topic: &str, count: usize) -> Vec<Stored> {
-        let mut stored = Vec::new();
-        // Too few records are the judge's to report.
-        let _ = wait::until("records", Duration::from_secs(10), || {
-            stored = self.stored(topic);
-            Ok(stored.len() >= count)
-        });
-        stored
+        when(count, || self.stored(topic))
     }
 
     /// What DumpLogSegments finds wrong with the stored batches of a topic.
@@ -157,6 +152,17 @@ impl World {
         let class = "org.apache.kafka.tools.DumpLogSegments";
         self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
     }
+}
+
+/// What `read` finds once it finds `count` records; what it finds after ten seconds if not.
+fn when(count: usize, mut read: impl FnMut() -> Vec<Stored>) -> Vec<Stored> {
+    let mut stored = Vec::new();
+    // Too few records are the judge's to report.
+    let _ = wait::until("records", Duration::from_secs(10), || {
+        stored = read();
+        Ok(stored.len() >= count)
+    });
+    stored
 }
 
 /// Produces with one of several sets of programs: the Java cases of one set run one after the other.
