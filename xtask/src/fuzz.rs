@@ -47,7 +47,7 @@ fn run_target(target: &str) -> Result<()> {
     fuzz.arg(&found);
     let corpus = root().join(FUZZ_DIR).join("corpus").join(target);
     fuzz.args(corpus.is_dir().then_some(corpus));
-    fuzz.args(["--", &format!("-max_total_time={SECONDS}"), "-print_final_stats=1"]);
+    fuzz.args(["--", &format!("-max_total_time={SECONDS}"), "-verbosity=0", "-print_final_stats=1"]);
     // The sanitizer's flags are unstable; the toolchain of this repository has its runtime.
     let outcome = run(fuzz.env("RUSTC_BOOTSTRAP", "1"));
     fs::remove_dir_all(&found)?;

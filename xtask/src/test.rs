@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every check of CI, in CI's order, each with its time.
 
 use crate::command::{cargo, run};
-use crate::{build_ebpf, demo, setup, tidy};
+use crate::{build_ebpf, demo, fuzz, setup, tidy};
 use anyhow::{Context, Result};
 use std::time::Instant;
 
@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     ("tests", || run(&mut cargo(&["test", "--workspace"]))),
     ("kernel object", kernel_object),
     ("documentation", documentation),
+    ("fuzz", fuzz::smoke),
     ("demo", demo::once),
 ];
 
