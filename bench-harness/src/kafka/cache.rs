@@ -1,11 +1,13 @@
 //! Where jars, client programs and broker data live, outside the repository, and how each is installed once.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
+
+use super::lock::Lock;
 
 /// The folder of everything that tests install: `$XDG_CACHE_HOME/gateway-tests`, or `~/.cache/gateway-tests`.
 ///
@@ -35,8 +37,10 @@ pub fn install(name: &str, inputs: &[&Path], build: impl FnOnce(&Path) -> Result
     let root = root()?;
     fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
     let target = root.join(format!("{name}-{:016x}", hash_of(inputs)?));
-    let lock = File::create(root.join(format!("{name}.lock")))?;
-    lock.lock().context("wait for another installation")?;
+    if target.is_dir() {
+        return Ok(target);
+    }
+    let _lock = Lock::hold(&root.join(format!("{name}.lock")), &format!("the installation of {name}"))?;
     if target.is_dir() {
         return Ok(target);
     }

@@ -10,13 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::lock::Lock;
 use super::properties::{self, Node, SASL_USER};
 use super::{Authority, Jars, cache, wait};
 
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// Names the folder of data and logs; two clusters at once need two names.
+    /// Names the folder of data and logs: one cluster at a time has it, on the whole machine.
     pub name: String,
     /// 1 or 3; node ids count from 1, node 1 is the controller.
     pub brokers: usize,
@@ -96,6 +97,8 @@ pub struct Cluster {
     folder: PathBuf,
     base_port: u16,
     running: Vec<Option<Running>>,
+    /// Of the name: another test run would end these brokers before it starts its own.
+    _name: Lock,
 }
 
 /// A broker's process, and one that kills it when its own standard input closes: when this process ends.
@@ -115,21 +118,23 @@ impl Running {
 }
 
 impl Cluster {
-    /// Starts the brokers with empty data and waits until each serves.
+    /// Starts the brokers with empty data and waits until each serves. While another process has a cluster of this
+    /// name, waits for its end and says so.
     ///
     /// # Errors
     /// Java or the jars are missing, a port is taken, or a broker does not come up.
     pub fn start(spec: Spec) -> Result<Self> {
         ensure!(matches!(spec.brokers, 1 | 3), "a cluster has 1 or 3 brokers, not {}", spec.brokers);
         let jars = Jars::install()?;
+        let name = hold_name(&spec.name)?;
+        // `kafka up` left them running, or a process that ended without a chance to end them.
+        end_leftovers(&spec.name)?;
         let count = PORTS_PER_BROKER * spec.brokers as u16;
         let base_port = spec.base_port.map_or_else(|| free_ports(count), Ok)?;
-        // A test run that was itself killed leaves its brokers behind.
-        stop(&spec.name)?;
         let folder = folder(&spec.name)?;
         fs::create_dir_all(&folder)?;
         let running = (0..spec.brokers).map(|_| None).collect();
-        let mut cluster = Self { spec, jars, folder, base_port, running };
+        let mut cluster = Self { spec, jars, folder, base_port, running, _name: name };
         cluster.prepare()?;
         for id in cluster.ids() {
             cluster.spawn(id)?;
@@ -326,12 +331,17 @@ impl Drop for Cluster {
     }
 }
 
-/// Ends the brokers that still run under `name`, each by the pid in its file after checking that the process
-/// is still that broker, and removes their data.
+/// Ends the brokers that [`Cluster::detach`] left running under `name`, and removes their data.
 ///
 /// # Errors
 /// A process cannot be ended.
 pub fn stop(name: &str) -> Result<()> {
+    let _name = hold_name(name)?;
+    end_leftovers(name)
+}
+
+/// Each by the pid in its file, after checking that the process is still that broker.
+fn end_leftovers(name: &str) -> Result<()> {
     let folder = folder(name)?;
     for id in 1..=3 {
         let node = folder.join(id.to_string());
@@ -397,6 +407,11 @@ fn formatted(jars: &Jars, id: i32) -> Result<PathBuf> {
 
 fn folder(name: &str) -> Result<PathBuf> {
     Ok(cache::root()?.join("clusters").join(name))
+}
+
+fn hold_name(name: &str) -> Result<Lock> {
+    let file = cache::root()?.join("clusters").join(format!("{name}.lock"));
+    Lock::hold(&file, &format!("the Kafka cluster {name:?}"))
 }
 
 /// Argument that names a broker's command line as ours.

@@ -14,6 +14,7 @@ pub mod clients;
 pub mod cluster;
 mod go;
 pub mod jars;
+mod lock;
 pub mod pem;
 mod properties;
 pub mod tap;
