@@ -3,5 +3,6 @@
 mod cli;
 mod kafka;
 mod netns;
+mod observe;
 mod steered_gateway;
 mod steering;

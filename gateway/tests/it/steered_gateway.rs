@@ -1,7 +1,6 @@
 //! The gateway process spreads its connections: by its own metrics, on both drivers, with and without the program.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::thread::CapabilitySet;
 
 use crate::netns::{deny_to_children, in_namespace};
+use crate::observe;
 
 const TRIALS: usize = 20;
 const CONNECTIONS: usize = 8;
@@ -105,8 +105,8 @@ impl Gateway {
             .spawn()
             .expect("the gateway is built");
         let gateway = Self { process, folder };
-        gateway.until("ready", |gateway| {
-            gateway.admin("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+        gateway.until("ready", |_| {
+            observe::page(ADMIN, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
         });
         gateway
     }
@@ -155,7 +155,7 @@ impl Gateway {
 
     /// The values of one metric, by worker.
     fn metric(&self, name: &str) -> Vec<usize> {
-        let text = self.admin("/metrics").expect("the admin endpoint answers");
+        let text = observe::page(ADMIN, "/metrics").expect("the admin endpoint answers");
         let value = |line: &str| {
             let labels = line.strip_prefix(name)?;
             let value = labels
@@ -167,22 +167,18 @@ impl Gateway {
     }
 
     fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("gateway.log")).expect("the log was created")
+        fs::read_to_string(self.log_file()).expect("the log was created")
     }
 
-    fn admin(&self, path: &str) -> io::Result<String> {
-        let mut stream = TcpStream::connect(ADMIN)?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("gateway.log")
     }
 
     /// Asks again and again; each question is a round trip to the process, which gives it time.
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !holds(self) {
-            assert!(Instant::now() < deadline, "not {what} in time:\n{}", self.log());
+            assert!(Instant::now() < deadline, "not {what} in time");
             thread::yield_now();
         }
     }
@@ -190,6 +186,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", observe::last_words(ADMIN, &self.log_file()));
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write as _};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,6 +10,8 @@ use std::time::Duration;
 
 use bench_harness::kafka::cluster::free_ports;
 use bench_harness::kafka::{Authority, Cluster, Listener, wait};
+
+use crate::observe;
 
 /// What differs between the gateways of the tests.
 #[derive(Debug, Clone)]
@@ -108,20 +109,20 @@ impl Gateway {
 
     /// What it logged so far.
     pub(super) fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("gateway.log")).unwrap()
+        fs::read_to_string(self.log_file()).unwrap()
     }
 
     /// Its metrics.
     pub(super) fn metrics(&self) -> String {
-        self.admin("/metrics").unwrap()
+        observe::page(self.admin(), "/metrics").unwrap()
     }
 
-    fn admin(&self, path: &str) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports + ADMIN))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
+    fn log_file(&self) -> PathBuf {
+        self.folder.join("gateway.log")
+    }
+
+    fn admin(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports + ADMIN).into()
     }
 
     fn wait_until_ready(&mut self) {
@@ -129,21 +130,21 @@ impl Gateway {
             if let Some(status) = self.child.try_wait()? {
                 anyhow::bail!("the gateway ended: {status}");
             }
-            Ok(self.admin("/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
+            Ok(observe::page(self.admin(), "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
         });
-        if let Err(error) = ready {
-            panic!("{error:#}\n{}", self.log());
-        }
+        ready.unwrap();
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", observe::last_words(self.admin(), &self.log_file()));
+            eprintln!("---- all of its log: {}", self.log_file().display());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if thread::panicking() {
-            eprintln!("the gateway's log is kept: {}", self.folder.join("gateway.log").display());
-        } else {
+        if !thread::panicking() {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
