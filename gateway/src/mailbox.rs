@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use crate::audit::AuditBatch;
 use crate::policy::{Policy, Scratch};
-use crate::topology::{Learned, Topology};
+use crate::topology::Learned;
 
 /// Messages that may wait for the control thread, per worker: a turn sends a few at most.
 const TO_CONTROL_CAPACITY: usize = 256;
@@ -46,13 +46,8 @@ pub enum ToControl {
 pub enum ToWorker {
     /// A new policy and the scratch that belongs to it.
     Policy(Arc<Policy>, Box<Scratch>),
-    /// A new snapshot for one listener.
-    Topology {
-        /// Listener index in the configuration.
-        listener: u16,
-        /// The snapshot.
-        topology: Arc<Topology>,
-    },
+    /// Some listener has a new [`CurrentTopology`](crate::topology::CurrentTopology): let those look who wait for it.
+    TopologyChanged,
     /// A port for a broker outside the configured range.
     Listen {
         /// Listener index in the configuration.

@@ -1,12 +1,14 @@
 //! What a listener knows about the cluster behind it: bootstrap addresses, brokers and topic ids.
 //!
 //! Workers learn brokers and topic ids from metadata responses that pass by and tell the control thread; it
-//! resolves host names, binds ports for brokers outside the configured range, and publishes a new snapshot to
-//! every worker. A snapshot never changes.
+//! resolves host names, binds ports for brokers outside the configured range, and publishes a new snapshot. A
+//! snapshot never changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 /// Id of a topic, as `Metadata` v10 and later give it (KIP-516).
 pub type TopicId = [u8; 16];
@@ -55,6 +57,12 @@ impl Topology {
         self.topics.get(id).is_some_and(|known| **known == *name)
     }
 }
+
+/// The snapshot in force of one listener: one for all threads, and every worker sees a new one at the same moment.
+///
+/// A message to each worker would not do: the one that is told first answers its client, and the client may reach
+/// another worker before that one is told (docs/decisions/0009).
+pub type CurrentTopology = ArcSwap<Topology>;
 
 /// What a worker saw in a response: only what its snapshot does not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use crate::mailbox::{ToControl, ToWorker};
 use crate::policy::Policy;
 use crate::steering::Steering;
 use crate::telemetry::{Exposition, PolicyState};
-use crate::topology::Learned;
+use crate::topology::{CurrentTopology, Learned};
 use cluster::Published;
 use reload::{Reloader, Trigger};
 use start::{Started, Worker};
@@ -53,6 +53,8 @@ struct Control {
     workers: Vec<Worker>,
     /// One per listener: what its workers learned.
     learned: Vec<mpsc::UnboundedSender<Learned>>,
+    /// One per listener: the snapshot in force.
+    topologies: Vec<Arc<CurrentTopology>>,
     published: mpsc::UnboundedReceiver<Published>,
     policies: mpsc::UnboundedReceiver<Arc<Policy>>,
     /// The policy in force and, until every worker has retired it, the ones before.
@@ -74,8 +76,18 @@ struct Control {
 
 impl Control {
     fn new(started: Started) -> io::Result<Self> {
-        let Started { config, keys, policy, policy_source, clusters, steering, notify, workers, admin } =
-            started;
+        let Started {
+            config,
+            keys,
+            policy,
+            policy_source,
+            clusters,
+            topologies,
+            steering,
+            notify,
+            workers,
+            admin,
+        } = started;
         let policy_state = Arc::new(PolicyState::default());
         policy_state.generation.store(policy.generation(), Relaxed);
         let sink: Arc<Mutex<CountingSink>> = Arc::default();
@@ -112,6 +124,7 @@ impl Control {
         Ok(Self {
             workers,
             learned,
+            topologies,
             published,
             policies,
             in_use: vec![policy],
@@ -192,8 +205,11 @@ impl Control {
                 worker.thread.mailbox.send(ToWorker::Listen { listener, node_id, socket });
             }
         }
+        if let Some(current) = self.topologies.get(usize::from(listener)) {
+            current.store(topology);
+        }
         for worker in &mut self.workers {
-            worker.thread.mailbox.send(ToWorker::Topology { listener, topology: topology.clone() });
+            worker.thread.mailbox.send(ToWorker::TopologyChanged);
         }
         self.unresolved.remove(&listener);
         if self.unresolved.is_empty() && !self.draining {

@@ -17,7 +17,7 @@ use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
 use crate::telemetry::WorkerCounters;
 use crate::tls::{self, TlsError};
-use crate::topology::Topology;
+use crate::topology::{CurrentTopology, Topology};
 use crate::worker::{self, ListenerSettings, ListeningPort, WorkerSetup, WorkerThread};
 
 /// Why the gateway does not start.
@@ -64,6 +64,7 @@ pub(super) struct Started {
     pub(super) policy: Arc<Policy>,
     pub(super) policy_source: String,
     pub(super) clusters: Vec<Cluster>,
+    pub(super) topologies: Vec<Arc<CurrentTopology>>,
     pub(super) steering: Option<Steering>,
     pub(super) notify: Arc<Notify>,
     pub(super) workers: Vec<Worker>,
@@ -107,13 +108,16 @@ pub(super) fn start(config: Config) -> Result<Started, StartError> {
         .map_err(|error| StartError::Bind { name: "admin".to_owned(), address: config.admin.bind, error })?;
     let (steering, mut loads) = steer(count, &ports);
     let notify = Arc::new(Notify::new());
+    let topologies: Vec<_> = clusters
+        .iter()
+        .map(|cluster| Arc::new(CurrentTopology::from_pointee(cluster.topology.clone())))
+        .collect();
     let mut workers = Vec::with_capacity(count);
     for (index, ports) in divide(ports, count).into_iter().enumerate() {
-        let topologies = clusters.iter().map(|cluster| Arc::new(cluster.topology.clone()));
         let setup = WorkerSetup {
             index,
             core: cores.get(index).copied(),
-            listeners: settings.iter().cloned().zip(topologies).collect(),
+            listeners: settings.iter().cloned().zip(topologies.iter().cloned()).collect(),
             ports,
             policy: policy.clone(),
             load: loads.pop_front(),
@@ -121,7 +125,18 @@ pub(super) fn start(config: Config) -> Result<Started, StartError> {
         workers.push(spawn(setup, config.workers.io, notify.clone())?);
     }
     info!(workers = count, io = config.workers.io.as_str(), generation = FIRST_GENERATION, "serving");
-    Ok(Started { config, keys, policy, policy_source, clusters, steering, notify, workers, admin })
+    Ok(Started {
+        config,
+        keys,
+        policy,
+        policy_source,
+        clusters,
+        topologies,
+        steering,
+        notify,
+        workers,
+        admin,
+    })
 }
 
 /// One bound port: a reuseport group with a socket for each worker.

@@ -203,6 +203,11 @@ impl<D: Driver> Io<D> {
         self.0.borrow_mut().shutdown_write(socket);
     }
 
+    /// Has the end of the socket look like a failure to its peer: closing resets the connection.
+    pub fn reset_on_close(&self, socket: SocketId) {
+        self.0.borrow_mut().driver.reset_on_close(socket);
+    }
+
     /// Closes the socket and drops what is queued: await `flushed_below(socket, 0)` first to keep it.
     pub fn close(&self, socket: SocketId) {
         self.0.borrow_mut().close(socket);

@@ -36,7 +36,7 @@ use crate::mailbox::{ControlMailbox, ToControl, ToWorker, Wake, WorkerMailbox, m
 use crate::policy::Policy;
 use crate::steering::LoadHandle;
 use crate::telemetry::{Reason, WorkerCounters};
-use crate::topology::Topology;
+use crate::topology::CurrentTopology;
 use buffers::{Pool, Slice};
 use driver::{Driver, ListenerId};
 use executor::Executor;
@@ -63,8 +63,8 @@ pub struct WorkerSetup {
     pub index: usize,
     /// Core to be pinned to.
     pub core: Option<usize>,
-    /// Settings and first snapshot of each listener, in the order of the configuration.
-    pub listeners: Vec<(Arc<ListenerSettings>, Arc<Topology>)>,
+    /// Settings and topology of each listener, in the order of the configuration.
+    pub listeners: Vec<(Arc<ListenerSettings>, Arc<CurrentTopology>)>,
     /// This worker's socket of every port.
     pub ports: Vec<ListeningPort>,
     /// The policy in force.
@@ -207,10 +207,7 @@ impl<D: Driver<Listener = TcpListener>> Worker<D> {
                     let (policy, scratch) = self.shared.inspector().replace_policy(policy, scratch);
                     self.shared.tell(ToControl::Retired(policy, scratch));
                 }
-                ToWorker::Topology { listener, topology } => {
-                    self.shared.set_topology(listener, topology);
-                    self.executor.io().wake_all();
-                }
+                ToWorker::TopologyChanged => self.executor.io().wake_all(),
                 ToWorker::Listen { listener, node_id, socket } => {
                     self.listen(listener, Some(node_id), socket)?
                 }

@@ -102,8 +102,8 @@ impl<B: AsRef<[u8]>> ReplyQueue<B> {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "called once the audit log is durable"))]
     /// Releases every answer that waited for the audit log up to `watermark`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "called once the audit log is durable"))]
     pub(super) fn durable(&mut self, watermark: u64) {
         for reply in &mut self.replies {
             if matches!(reply.state, ReplyState::AwaitDurable(sequence) if sequence <= watermark) {
@@ -112,8 +112,8 @@ impl<B: AsRef<[u8]>> ReplyQueue<B> {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "called once there are reviewers"))]
     /// Moves the entry held under `ticket` to `state`; false when no entry is.
+    #[cfg_attr(not(test), expect(dead_code, reason = "called once there are reviewers"))]
     pub(super) fn decided(&mut self, ticket: Ticket, state: ReplyState) -> bool {
         let held = self.replies.iter_mut().find(|reply| reply.state == ReplyState::Held(ticket));
         held.is_some_and(|reply| {

@@ -13,7 +13,7 @@ use crate::mailbox::{ToControl, WorkerMailbox};
 use crate::protocol::kafka::rewrite::Directory;
 use crate::steering::{LoadHandle, SETTLE_INTERVAL_SECONDS};
 use crate::telemetry::{Reason, WorkerCounters};
-use crate::topology::{Learned, TopicId, Topology};
+use crate::topology::{CurrentTopology, Learned, TopicId, Topology};
 
 /// Host that stands for a broker whose port the gateway cannot bind: only this broker is out of reach, not the whole
 /// metadata response (RFC 2606 reserves `.invalid`).
@@ -64,7 +64,7 @@ pub(super) struct Route {
 
 struct ListenerState {
     settings: Arc<ListenerSettings>,
-    topology: RefCell<Arc<Topology>>,
+    topology: Arc<CurrentTopology>,
     /// Bootstrap servers take turns.
     turn: Cell<usize>,
 }
@@ -91,14 +91,10 @@ impl Shared {
     pub(super) fn new(
         counters: Arc<WorkerCounters>,
         load: Option<LoadHandle>,
-        listeners: Vec<(Arc<ListenerSettings>, Arc<Topology>)>,
+        listeners: Vec<(Arc<ListenerSettings>, Arc<CurrentTopology>)>,
         inspector: Inspector,
     ) -> Self {
-        let state = |(settings, topology)| ListenerState {
-            settings,
-            topology: RefCell::new(topology),
-            turn: Cell::new(0),
-        };
+        let state = |(settings, topology)| ListenerState { settings, topology, turn: Cell::new(0) };
         Self {
             counters,
             load: load.map(RefCell::new),
@@ -156,12 +152,7 @@ impl Shared {
 
     /// The snapshot in force.
     pub(super) fn topology(&self, listener: u16) -> Arc<Topology> {
-        self.listener(listener).topology.borrow().clone()
-    }
-
-    /// Takes a new snapshot.
-    pub(super) fn set_topology(&self, listener: u16, topology: Arc<Topology>) {
-        *self.listener(listener).topology.borrow_mut() = topology;
+        self.listener(listener).topology.load_full()
     }
 
     /// The inspector of this worker, with its policy.
@@ -210,7 +201,7 @@ impl Shared {
     /// Where a new connection of `endpoint` goes: its broker, or a bootstrap server while that is unknown.
     pub(super) fn route(&self, endpoint: Endpoint) -> Route {
         let listener = self.listener(endpoint.listener);
-        let topology = listener.topology.borrow();
+        let topology = listener.topology.load();
         let broker = endpoint.node_id.and_then(|node_id| topology.brokers.get(&node_id));
         if let Some(broker) = broker {
             let targets = broker.addresses.iter().map(|address| (broker.host.clone(), *address)).collect();
@@ -303,5 +294,50 @@ impl Directory for AddressBook<'_> {
     fn address(&self, node_id: i32) -> Option<(&str, u16)> {
         let port = self.topology.ports.get(&node_id)?;
         Some(port.map_or((NO_PORT_HOST, 1), |port| (&self.settings.advertised_host, port)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::policy::{Keys, Policy};
+
+    fn worker(topology: &Arc<CurrentTopology>) -> Shared {
+        let policy =
+            Policy::compile(Path::new("test.toml"), "version = 1", &Keys::StandIn, 1).expect("a policy");
+        let policy = Arc::new(policy);
+        let scratch = Box::new(policy.scratch());
+        let settings = ListenerSettings {
+            index: 0,
+            name: "test".into(),
+            advertised_host: "gateway".to_owned(),
+            inspected: true,
+            forward_on_error: false,
+            stub_on_block: false,
+            frame_bytes_max: 1024,
+            principal_claim: "sub".to_owned(),
+            tls: None,
+            upstream_tls: None,
+        };
+        let listeners = vec![(Arc::new(settings), topology.clone())];
+        Shared::new(Arc::default(), None, listeners, Inspector::new(policy, scratch))
+    }
+
+    #[test]
+    fn a_published_broker_is_known_to_every_worker_before_it_reads_its_mail() {
+        let topology = Arc::new(CurrentTopology::default());
+        let workers = [worker(&topology), worker(&topology)];
+        let endpoint = Endpoint { listener: 0, node_id: Some(1) };
+        assert!(workers.iter().all(|worker| worker.route(endpoint).stand_in));
+
+        let address = SocketAddr::from(([127, 0, 0, 1], 9092));
+        let broker = crate::topology::Broker { host: "b1".into(), port: 9092, addresses: [address].into() };
+        let brokers = Arc::new([(1, broker)].into());
+        topology.store(Arc::new(Topology { brokers, ..Topology::default() }));
+
+        let known = Route { targets: vec![("b1".into(), address)], stand_in: false };
+        assert!(workers.iter().all(|worker| worker.route(endpoint) == known));
     }
 }

@@ -6,3 +6,4 @@ mod netns;
 mod observe;
 mod steered_gateway;
 mod steering;
+mod upstream_down;

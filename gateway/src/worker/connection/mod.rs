@@ -40,12 +40,24 @@ enum Close {
     /// A peer broke the protocol or a policy asked for it.
     Refused(Reason, String),
     /// The client's or the upstream's socket failed, or the upstream closed.
-    Lost(&'static str, io::Error),
+    Lost(Side, io::Error),
+}
+
+/// Which of a connection's two sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Upstream,
 }
 
 impl Close {
     fn refused(reason: Reason, error: impl ToString) -> Self {
         Self::Refused(reason, error.to_string())
+    }
+
+    /// True when the client did nothing wrong: its broker is not there.
+    fn is_upstreams(&self) -> bool {
+        matches!(self, Self::Lost(Side::Upstream, _) | Self::Refused(Reason::UpstreamUnreachable, _))
     }
 }
 
@@ -62,6 +74,8 @@ struct Connection<D: Driver> {
     session: RefCell<Session>,
     /// The session has changed since the loops were polled.
     changed: Cell<bool>,
+    /// The client has been sent an answer.
+    answered: Cell<bool>,
 }
 
 /// Serves one accepted connection until it ends.
@@ -88,11 +102,18 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
         stand_in: Cell::new(false),
         session,
         changed: Cell::new(false),
+        answered: Cell::new(false),
     };
-    if let Err(close) = connection.run().await {
-        connection.report(&close);
+    let ended = connection.run().await;
+    if let Err(close) = &ended {
+        connection.report(close);
     }
     connection.linger().await;
+    // An end of the stream before the first answer reads as a wrong listener or a refused login, after which
+    // franz-go gives its records up. A reset reads as what it is, a failure to be tried again.
+    if ended.is_err_and(|close| close.is_upstreams()) && !connection.answered.get() {
+        connection.io.reset_on_close(connection.client.socket());
+    }
 }
 
 /// Counts the connection as open until it is dropped, also by a panic.
@@ -150,13 +171,14 @@ impl<D: Driver> Connection<D> {
                 self.shared.counters.refuse(*reason);
                 warn!(listener, %reason, detail, "connection closed");
             }
-            Close::Lost(side, error) => debug!(listener, side, %error, "connection lost"),
+            Close::Lost(side, error) => debug!(listener, ?side, %error, "connection lost"),
         }
     }
 
     /// Lets answers that are complete and bytes that are queued leave, in both directions, within a bound.
     async fn linger(&self) {
         while let Some(piece) = self.update(|session| session.replies.pop()) {
+            self.answered.set(true);
             // A failed TLS session takes nothing more; there is nobody left to tell.
             let _ = self.client.send(&self.io, &self.pool, piece);
         }
@@ -195,17 +217,20 @@ impl<D: Driver> Connection<D> {
             .await;
             let Some(piece) = next else { break };
             self.changed.set(true);
-            self.client.send(&self.io, &self.pool, piece).map_err(|error| lost_or_tls("client", error))?;
-            self.io.writable(self.client.socket()).await.map_err(|error| Close::Lost("client", error))?;
+            self.answered.set(true);
+            self.client
+                .send(&self.io, &self.pool, piece)
+                .map_err(|error| lost_or_tls(Side::Client, error))?;
+            self.io.writable(self.client.socket()).await.map_err(|error| Close::Lost(Side::Client, error))?;
         }
-        self.client.finish(&self.io, &self.pool).map_err(|error| Close::Lost("client", error))
+        self.client.finish(&self.io, &self.pool).map_err(|error| Close::Lost(Side::Client, error))
     }
 }
 
 /// A failed socket is a lost connection; a failed TLS record or handshake is a refusal.
-fn lost_or_tls(side: &'static str, error: io::Error) -> Close {
+fn lost_or_tls(side: Side, error: io::Error) -> Close {
     if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-        return Close::refused(Reason::Tls, format!("{side}: {error}"));
+        return Close::refused(Reason::Tls, format!("{side:?}: {error}"));
     }
     Close::Lost(side, error)
 }

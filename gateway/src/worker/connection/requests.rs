@@ -13,7 +13,7 @@ use super::super::driver::Driver;
 use super::super::frames::FrameReader;
 use super::super::session::{Exchange, ReplyState, Response};
 use super::super::transport::Link;
-use super::{Close, Connection, lost_or_tls};
+use super::{Close, Connection, Side, lost_or_tls};
 use crate::inspect::{Inspected, Sealed};
 use crate::protocol::kafka::allow::{self, Action, Relayed};
 use crate::protocol::kafka::api::{self, ApiKey, Handling};
@@ -62,7 +62,7 @@ impl<D: Driver> Connection<D> {
         }
         self.update(|session| session.requests_done = true);
         if let Some(upstream) = self.upstream.get() {
-            upstream.finish(&self.io, &self.pool).map_err(|error| Close::Lost("upstream", error))?;
+            upstream.finish(&self.io, &self.pool).map_err(|error| Close::Lost(Side::Upstream, error))?;
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl<D: Driver> Connection<D> {
             receive.as_mut().poll(context)
         })
         .await
-        .map_err(|error| lost_or_tls("client", error))
+        .map_err(|error| lost_or_tls(Side::Client, error))
     }
 
     fn next_request(&self, reader: &mut FrameReader) -> Result<Option<Slice>, Close> {
@@ -236,7 +236,7 @@ impl<D: Driver> Connection<D> {
             Outbound::Sealed(sealed) => sealed.into_frame(),
             Outbound::Relayed(relayed) => relayed.into_frame(),
         };
-        upstream.send(&self.io, &self.pool, bytes).map_err(|error| lost_or_tls("upstream", error))
+        upstream.send(&self.io, &self.pool, bytes).map_err(|error| lost_or_tls(Side::Upstream, error))
     }
 
     /// The upstream, connected at the first request that needs it.
@@ -289,7 +289,7 @@ impl<D: Driver> Connection<D> {
     async fn room_for_a_request(&self) -> Result<(), Close> {
         self.until(|session| session.replies.len() < REPLIES_MAX && !self.shared.is_congested()).await;
         let Some(upstream) = self.upstream.get() else { return Ok(()) };
-        self.io.writable(upstream.socket()).await.map_err(|error| Close::Lost("upstream", error))
+        self.io.writable(upstream.socket()).await.map_err(|error| Close::Lost(Side::Upstream, error))
     }
 }
 

@@ -13,7 +13,7 @@ use super::super::frames::{FrameReader, RESPONSE_HEAD_BYTES};
 use super::super::session::{ReplyState, Response};
 use super::super::shared::AddressBook;
 use super::super::transport::Link;
-use super::{Close, Connection, lost_or_tls};
+use super::{Close, Connection, Side, lost_or_tls};
 use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::rewrite::RewriteError;
 use crate::protocol::kafka::sasl::Round;
@@ -41,7 +41,7 @@ impl<D: Driver> Connection<D> {
         if session.requests_done && session.exchanges.is_empty() {
             return Ok(());
         }
-        Err(Close::Lost("upstream", io::ErrorKind::UnexpectedEof.into()))
+        Err(Close::Lost(Side::Upstream, io::ErrorKind::UnexpectedEof.into()))
     }
 
     async fn receive_response_bytes(
@@ -57,7 +57,7 @@ impl<D: Driver> Connection<D> {
             receive.as_mut().poll(context)
         })
         .await
-        .map_err(|error| lost_or_tls("upstream", error))
+        .map_err(|error| lost_or_tls(Side::Upstream, error))
     }
 
     /// Handles what is there of the oldest answer; false when more bytes are needed.

@@ -358,6 +358,12 @@ impl Driver for Epoll {
         }
     }
 
+    fn reset_on_close(&mut self, id: SocketId) {
+        if let Some(socket) = self.sockets.get(id) {
+            net::reset_on_close(&socket.fd);
+        }
+    }
+
     fn close(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.remove(id) else { return };
         if let Some(mut queue) = socket.sending {

@@ -253,6 +253,7 @@ struct Socket {
     connection: Option<ConnectionId>,
     receive: Receive,
     sending: VecDeque<Slice>,
+    reset_on_close: bool,
     closing: bool,
 }
 
@@ -296,13 +297,13 @@ impl Faulty {
     fn progress_socket(&mut self, id: SocketId, completions: &mut Vec<Completion>) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         if socket.closing {
-            let connection = socket.connection;
+            let (connection, reset) = (socket.connection, socket.reset_on_close);
             self.sockets.remove(id);
             if let Some(connection) = connection {
                 self.net.0.borrow_mut().release(connection, |connection| {
                     connection.driver_open = false;
                     connection.to_peer.finished = true;
-                    connection.reset |= !connection.to_driver.bytes.is_empty();
+                    connection.reset |= reset || !connection.to_driver.bytes.is_empty();
                 });
             }
             completions.push(Completion::Closed { socket: id });
@@ -496,6 +497,12 @@ impl Driver for Faulty {
         }
     }
 
+    fn reset_on_close(&mut self, id: SocketId) {
+        if let Some(socket) = self.sockets.get_mut(id) {
+            socket.reset_on_close = true;
+        }
+    }
+
     fn close(&mut self, id: SocketId) {
         if let Some(socket) = self.sockets.get_mut(id) {
             socket.closing = true;
@@ -553,7 +560,14 @@ impl Drop for Faulty {
 
 impl Socket {
     fn new(connecting: Option<SocketAddr>, connection: Option<ConnectionId>) -> Self {
-        Self { connecting, connection, receive: Receive::Off, sending: VecDeque::new(), closing: false }
+        Self {
+            connecting,
+            connection,
+            receive: Receive::Off,
+            sending: VecDeque::new(),
+            reset_on_close: false,
+            closing: false,
+        }
     }
 }
 

@@ -78,6 +78,9 @@ pub trait Driver: 'static {
     /// Tells the peer that nothing more comes.
     fn shutdown_write(&mut self, socket: SocketId);
 
+    /// Has [`close`](Self::close) reset the connection: the peer sees a failure, not an end (`SO_LINGER`, socket(7)).
+    fn reset_on_close(&mut self, socket: SocketId);
+
     /// Abandons all operations of the socket and closes it: [`Completion::Closed`] is its last.
     fn close(&mut self, socket: SocketId);
 

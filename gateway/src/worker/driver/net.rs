@@ -40,6 +40,12 @@ pub(super) fn peer_of(socket: &OwnedFd) -> Option<SocketAddr> {
     SocketAddr::try_from(peer).ok()
 }
 
+/// Has close(2) drop what is queued and reset the connection.
+pub(super) fn reset_on_close(socket: &OwnedFd) {
+    // Fails on a connection that is gone already, which is as good.
+    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}
+
 /// Accepts what the kernel has queued, before the listener is closed, where closing it would reset those
 /// connections: Linux moves them to another listener of the group only with `net.ipv4.tcp_migrate_req=1`
 /// (Linux 5.14, ip-sysctl.rst).

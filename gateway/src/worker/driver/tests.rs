@@ -44,6 +44,7 @@ behaviours! {
     a_stalled_receiver_bounds_the_sender
     a_stalled_connection_does_not_stop_others
     close_drops_a_send_in_flight
+    a_close_ends_or_resets_the_connection
     a_closed_listener_refuses_and_old_connections_go_on
     a_panic_ends_its_connection_only
     drain_ends_at_its_deadline
@@ -241,6 +242,20 @@ fn close_drops_a_send_in_flight<D: Kernel>(make: Make<D>) {
     worker.until(|executor| executor.tasks() == 0 && executor.io().sockets() == 0);
     assert_eq!(worker.run(|executor| executor.io().queued_bytes()), 0);
     drop(client);
+}
+
+fn a_close_ends_or_resets_the_connection<D: Kernel>(make: Make<D>) {
+    for reset in [false, true] {
+        let worker = Worker::start(make, move |io, accepted| {
+            boxed(async move {
+                if reset {
+                    io.reset_on_close(accepted.socket);
+                }
+            })
+        });
+        let end = worker.client().read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(end, if reset { Err(io::ErrorKind::ConnectionReset) } else { Ok(0) });
+    }
 }
 
 fn a_closed_listener_refuses_and_old_connections_go_on<D: Kernel>(make: Make<D>) {

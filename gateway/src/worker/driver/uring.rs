@@ -475,6 +475,12 @@ impl Driver for Uring {
         }
     }
 
+    fn reset_on_close(&mut self, id: SocketId) {
+        if let Some(socket) = self.sockets.get(id) {
+            net::reset_on_close(&socket.fd);
+        }
+    }
+
     fn close(&mut self, id: SocketId) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
         if std::mem::replace(&mut socket.closing, true) {

@@ -4,8 +4,10 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
 
-/** Creates topics. */
+/** Creates topics and waits until they take records. */
 final class Topics {
     /** --topic NAME[,NAME..] with --partitions, and --config name=value[,name=value..] where given. */
     static void create(Options options) throws Exception {
@@ -21,6 +23,21 @@ final class Topics {
             .toList();
         try (var admin = Admin.create(options.connection())) {
             admin.createTopics(topics).all().get();
+            admin.listOffsets(everyPartition(topics)).all().get();
         }
+    }
+
+    /**
+     * A created topic is known before its partitions take records, and what is sent in between is lost with
+     * acks=0; a partition that tells its offset takes records.
+     */
+    private static Map<TopicPartition, OffsetSpec> everyPartition(List<NewTopic> topics) {
+        Map<TopicPartition, OffsetSpec> partitions = new HashMap<>();
+        for (NewTopic topic : topics) {
+            for (int partition = 0; partition < topic.numPartitions(); partition++) {
+                partitions.put(new TopicPartition(topic.name(), partition), OffsetSpec.earliest());
+            }
+        }
+        return partitions;
     }
 }
