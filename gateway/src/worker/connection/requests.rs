@@ -6,8 +6,6 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tracing::info;
-
 use super::super::buffers::Slice;
 use super::super::driver::Driver;
 use super::super::frames::FrameReader;
@@ -276,10 +274,7 @@ impl<D: Driver> Connection<D> {
                     self.changed.set(true);
                     return Ok(self.upstream.get_or_init(|| link));
                 }
-                Err(error) => {
-                    info!(listener = self.endpoint.listener, %address, %error, "upstream does not answer");
-                    failure = error;
-                }
+                Err(error) => failure = io::Error::new(error.kind(), format!("{address}: {error}")),
             }
         }
         Err(Close::refused(Reason::UpstreamUnreachable, failure))
