@@ -14,6 +14,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Time after which a silent peer is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -154,6 +155,8 @@ const METADATA_VERSION: i16 = 9;
 const FETCH_VERSION: i16 = 12;
 /// The last Produce that names topics by name and that brokers since 2.4 have.
 pub const PRODUCE_VERSION: i16 = 9;
+/// The first Produce that names topics by id (KIP-516).
+const TOPIC_ID_VERSION: i16 = 13;
 /// Bytes asked for in one Fetch.
 const FETCH_BYTES_MAX: i32 = 8 << 20;
 
@@ -187,6 +190,22 @@ pub fn produce_request(topic: &str, partition: i32, batch: Bytes) -> ProduceRequ
     let data = PartitionProduceData::default().with_index(partition).with_records(Some(batch));
     let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
     ProduceRequest::default().with_acks(-1).with_timeout_ms(30_000).with_topic_data(vec![topic])
+}
+
+/// Batches for partitions of one topic, which is named by its name or by its id, as the version wants it.
+pub fn topic_data(
+    version: i16,
+    name: &str,
+    id: [u8; 16],
+    batches: impl IntoIterator<Item = (i32, Bytes)>,
+) -> TopicProduceData {
+    let data = |(index, batch)| PartitionProduceData::default().with_index(index).with_records(Some(batch));
+    let topic = TopicProduceData::default().with_partition_data(batches.into_iter().map(data).collect());
+    if version < TOPIC_ID_VERSION {
+        topic.with_name(topic_name(name))
+    } else {
+        topic.with_topic_id(Uuid::from_bytes(id))
+    }
 }
 
 /// The error code of the only partition of a Produce answer.

@@ -12,7 +12,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 /// What becomes of a request.
-pub(super) enum Outcome {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
     /// This frame, length prefix included, is the answer.
     Answer(Bytes),
     /// There is no answer: `acks=0`, or a broker that has fallen silent.

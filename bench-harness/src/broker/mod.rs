@@ -17,12 +17,14 @@ mod answer;
 mod batch;
 mod fetch;
 mod log;
+mod offline;
 mod produce;
 mod serve;
 mod shape;
 mod topology;
 
 pub use log::{StoredBatch, StoredRecord};
+pub use offline::{OfflineBroker, Outcome};
 
 use log::Logs;
 use std::collections::VecDeque;

@@ -53,6 +53,8 @@ pub struct PoolBytes {
     pub ring_held: usize,
     /// Heap blocks, free or held by slices, by size class; the last entry counts those above the largest class.
     pub heap: [usize; CLASS_BYTES.len() + 1],
+    /// Of those, blocks that slices hold.
+    pub heap_held: usize,
 }
 
 struct State {
@@ -226,7 +228,11 @@ impl Pool {
     pub fn bytes(&self) -> PoolBytes {
         let state = self.0.borrow();
         let held = state.ring.iter().filter(|block| block.holders > u32::from(block.provided)).count();
-        PoolBytes { ring_held: held * state.shape.block_bytes, ..state.bytes }
+        PoolBytes {
+            ring_held: held * state.shape.block_bytes,
+            heap_held: state.bytes.heap.iter().sum::<usize>() - state.heap_free_bytes,
+            ..state.bytes
+        }
     }
 
     /// Takes away one holder of `block`, and returns the block to its list when that was the last.

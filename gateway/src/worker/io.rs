@@ -194,7 +194,7 @@ impl<D: Driver> Io<D> {
 
     /// As [`writable`](Self::writable), for tasks that wait for several things.
     pub fn poll_writable(&self, socket: SocketId) -> Poll<io::Result<()>> {
-        let (_, outbound_max) = self.0.borrow().bounds();
+        let outbound_max = self.0.borrow().bounds().outbound;
         self.poll_flushed_below(socket, outbound_max)
     }
 

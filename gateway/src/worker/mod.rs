@@ -142,7 +142,7 @@ impl WorkerThread {
     }
 }
 
-fn run<D: Driver<Listener = TcpListener>>(
+fn run<D: Driver<Listener: From<TcpListener>>>(
     driver: D,
     setup: WorkerSetup,
     counters: Arc<WorkerCounters>,
@@ -153,15 +153,10 @@ fn run<D: Driver<Listener = TcpListener>>(
     let (ours, theirs) = mailbox(notify, Box::new(io.wake_handle()));
     let scratch = Box::new(setup.policy.scratch());
     let inspector = Inspector::new(setup.policy, scratch);
-    let mut worker = Worker {
-        shared: Rc::new(Shared::new(counters, setup.load, setup.listeners, inspector)),
-        executor: Executor::new(io),
-        endpoints: HashMap::new(),
-        mailbox: ours,
-        panics: 0,
-    };
+    let shared = Shared::new(counters, setup.load, setup.listeners, inspector);
+    let mut worker = Worker::new(io, shared, ours);
     for port in setup.ports {
-        worker.listen(port.listener, port.node_id, port.socket)?;
+        worker.listen(port.listener, port.node_id, port.socket.into())?;
     }
     worker.shared.accepts(true);
     // The control thread waits for it; when it has gone, so has the process.
@@ -177,26 +172,35 @@ struct Worker<D: Driver> {
     panics: u64,
 }
 
-impl<D: Driver<Listener = TcpListener>> Worker<D> {
+impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
+    fn new(io: Io<D>, shared: Shared, mailbox: WorkerMailbox) -> Self {
+        let (shared, executor) = (Rc::new(shared), Executor::new(io));
+        Self { shared, executor, endpoints: HashMap::new(), mailbox, panics: 0 }
+    }
+
     /// Turns until everything is drained.
     fn serve(mut self) -> std::io::Result<()> {
-        loop {
-            self.receive()?;
-            let (io, shared, endpoints) = (self.executor.io().clone(), &self.shared, &self.endpoints);
-            self.executor.turn(&mut |accepted| {
-                let endpoint = endpoints.get(&accepted.listener).copied();
-                let (io, shared) = (io.clone(), shared.clone());
-                async move {
-                    if let Some(endpoint) = endpoint {
-                        connection::serve(io, shared, endpoint, accepted.socket).await;
-                    }
-                }
-            })?;
-            self.report();
-            if self.executor.is_drained() {
-                return Ok(());
-            }
+        while !self.executor.is_drained() {
+            self.turn()?;
         }
+        Ok(())
+    }
+
+    /// Takes in what the control thread and the driver have, gives every task its say, and hands over what that left.
+    fn turn(&mut self) -> std::io::Result<()> {
+        self.receive()?;
+        let (io, shared, endpoints) = (self.executor.io().clone(), &self.shared, &self.endpoints);
+        self.executor.turn(&mut |accepted| {
+            let endpoint = endpoints.get(&accepted.listener).copied();
+            let (io, shared) = (io.clone(), shared.clone());
+            async move {
+                if let Some(endpoint) = endpoint {
+                    connection::serve(io, shared, endpoint, accepted.socket).await;
+                }
+            }
+        })?;
+        self.report();
+        Ok(())
     }
 
     /// Takes every message of the control thread.
@@ -209,7 +213,7 @@ impl<D: Driver<Listener = TcpListener>> Worker<D> {
                 }
                 ToWorker::TopologyChanged => self.executor.io().wake_all(),
                 ToWorker::Listen { listener, node_id, socket } => {
-                    self.listen(listener, Some(node_id), socket)?
+                    self.listen(listener, Some(node_id), socket.into())?
                 }
                 ToWorker::AuditBatch(batch) => self.shared.return_audit(batch),
                 ToWorker::Kick => {}
@@ -223,7 +227,7 @@ impl<D: Driver<Listener = TcpListener>> Worker<D> {
         Ok(())
     }
 
-    fn listen(&mut self, listener: u16, node_id: Option<i32>, socket: TcpListener) -> std::io::Result<()> {
+    fn listen(&mut self, listener: u16, node_id: Option<i32>, socket: D::Listener) -> std::io::Result<()> {
         let id = self.executor.io().listen(socket)?;
         self.endpoints.insert(id, Endpoint { listener, node_id });
         Ok(())

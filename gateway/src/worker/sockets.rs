@@ -42,6 +42,7 @@ pub(super) struct State<D> {
     /// Connections that the kernel could not hand out.
     pub(super) accept_failures: u64,
     pub(super) shortage: Shortage,
+    pub(super) limits: Limits,
     /// Indexed by the slot of the socket.
     sockets: Vec<Option<Socket>>,
     arena: QueueArena,
@@ -49,6 +50,30 @@ pub(super) struct State<D> {
     /// Sockets that want something of the driver after this pass.
     dirty: Vec<SocketId>,
     completions: Vec<Completion>,
+}
+
+/// Bytes that may be queued.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// On all sockets; above, each has its `pressed` bounds.
+    pub(super) queued: usize,
+    pub(super) relaxed: Bounds,
+    pub(super) pressed: Bounds,
+}
+
+/// Bytes that may be queued on one socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) inbound: usize,
+    pub(super) outbound: usize,
+}
+
+impl Limits {
+    const BUDGET: Self = Self {
+        queued: budget::QUEUED_BYTES_MAX,
+        relaxed: Bounds { inbound: budget::INBOUND_BYTES_MAX, outbound: budget::OUTBOUND_BYTES_MAX },
+        pressed: Bounds { inbound: budget::INBOUND_BYTES_PRESSED, outbound: budget::OUTBOUND_BYTES_PRESSED },
+    };
 }
 
 /// How a lack of ring blocks develops.
@@ -124,6 +149,7 @@ impl<D: Driver> State<D> {
             drain_deadline: None,
             accept_failures: 0,
             shortage: Shortage::None,
+            limits: Limits::BUDGET,
             sockets: Vec::new(),
             arena: QueueArena::default(),
             in_flight: 0,
@@ -165,7 +191,7 @@ impl<D: Driver> State<D> {
 
     /// The next piece; `Ok(None)` at the end of the stream; `None` while there is nothing.
     pub(super) fn receive(&mut self, id: SocketId) -> Option<io::Result<Option<Slice>>> {
-        let (inbound_max, _) = self.bounds();
+        let inbound_max = self.bounds().inbound;
         let Some(socket) = find(&mut self.sockets, id) else {
             return Some(Err(io::ErrorKind::NotConnected.into()));
         };
@@ -238,18 +264,14 @@ impl<D: Driver> State<D> {
         self.sockets.iter().flatten().count()
     }
 
-    /// Inbound and outbound bound of one socket, in bytes.
-    pub(super) fn bounds(&self) -> (usize, usize) {
-        if self.queued_bytes() <= budget::QUEUED_BYTES_MAX {
-            (budget::INBOUND_BYTES_MAX, budget::OUTBOUND_BYTES_MAX)
-        } else {
-            (budget::INBOUND_BYTES_PRESSED, budget::OUTBOUND_BYTES_PRESSED)
-        }
+    /// The bounds that each socket has now.
+    pub(super) fn bounds(&self) -> Bounds {
+        if self.queued_bytes() <= self.limits.queued { self.limits.relaxed } else { self.limits.pressed }
     }
 
     /// Hands the driver what this pass has left to do: one gathered send per socket, shutdowns, cancelled receives.
     pub(super) fn flush(&mut self) {
-        let (inbound_max, _) = self.bounds();
+        let inbound_max = self.bounds().inbound;
         for id in self.dirty.drain(..) {
             let Some(socket) = find(&mut self.sockets, id) else { continue };
             socket.dirty = false;
@@ -334,7 +356,7 @@ impl<D: Driver> State<D> {
     }
 
     fn complete_received(&mut self, id: SocketId, mut slice: Slice) {
-        let (inbound_max, _) = self.bounds();
+        let inbound_max = self.bounds().inbound;
         let Some(socket) = find(&mut self.sockets, id) else { return };
         if slice.len() <= budget::SMALL_PIECE_BYTES {
             slice.detach();
@@ -348,7 +370,7 @@ impl<D: Driver> State<D> {
     }
 
     fn complete_receive_ended(&mut self, id: SocketId, end: ReceiveEnd) {
-        let (inbound_max, _) = self.bounds();
+        let inbound_max = self.bounds().inbound;
         let Some(socket) = find(&mut self.sockets, id) else { return };
         match end {
             ReceiveEnd::Eof => socket.receive = Receive::Ended,

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -236,6 +236,21 @@ impl Net {
     }
 }
 
+/// Where the driver listens on its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub SocketAddr);
+
+impl From<TcpListener> for Address {
+    /// The address of a socket of the kernel, which stands for one of this network.
+    ///
+    /// # Panics
+    ///
+    /// When the socket has none: it is not bound.
+    fn from(socket: TcpListener) -> Self {
+        Self(socket.local_addr().expect("a bound socket"))
+    }
+}
+
 /// See the module's documentation.
 pub struct Faulty {
     net: Network,
@@ -446,13 +461,13 @@ impl Faulty {
 }
 
 impl Driver for Faulty {
-    type Listener = SocketAddr;
+    type Listener = Address;
 
     fn pool(&self) -> &Pool {
         &self.pool
     }
 
-    fn listen(&mut self, address: SocketAddr) -> io::Result<ListenerId> {
+    fn listen(&mut self, Address(address): Address) -> io::Result<ListenerId> {
         self.net.0.borrow_mut().driver_backlogs.entry(address).or_default();
         Ok(self.listeners.insert(Listening { address, closing: false }))
     }

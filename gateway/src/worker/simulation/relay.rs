@@ -1,24 +1,22 @@
-//! A relaying worker on the faulty network: many seeds, each a different course of events.
-//!
-//! `GATEWAY_SEEDS=10000` runs more of them; a failure prints its seed, and `GATEWAY_SEED=N` runs that one alone.
+//! A relaying worker on the faulty network.
 
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::buffers::Slice;
-use super::driver::faulty::{Faults, Faulty, Network, Peer};
-use super::executor::Executor;
-use super::io::{Accepted, Io};
-use super::testing::both_ways;
+use super::super::buffers::Slice;
+use super::super::driver::faulty::{Address, Faults, Faulty, Network, Peer};
+use super::super::executor::Executor;
+use super::super::io::{Accepted, Io};
+use super::super::testing::both_ways;
+use super::{TURNS_MAX, for_every_seed};
 
 #[test]
 fn what_is_sent_comes_back_whatever_the_network_does() {
-    for_every_seed(|seed| {
+    for_every_seed(SEEDS, |seed| {
         let mut world = World::new(seed, Faults::ROUGH);
         let clients = world.run_clients();
         for client in &clients {
@@ -31,7 +29,7 @@ fn what_is_sent_comes_back_whatever_the_network_does() {
 
 #[test]
 fn resets_end_what_they_hit_and_leave_nothing() {
-    for_every_seed(|seed| {
+    for_every_seed(SEEDS, |seed| {
         let mut world = World::new(seed, Faults::HOSTILE);
         let clients = world.run_clients();
         world.check_nothing_left(clients);
@@ -116,20 +114,6 @@ async fn hold(
     .await;
 }
 
-fn for_every_seed(test: impl Fn(u64)) {
-    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    let seeds = match number("GATEWAY_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("GATEWAY_SEEDS").unwrap_or(1_000),
-    };
-    for seed in seeds {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed))) {
-            eprintln!("failed with GATEWAY_SEED={seed}");
-            resume_unwind(panic);
-        }
-    }
-}
-
 /// A worker whose connections are relayed to upstreams that echo.
 struct World {
     network: Network,
@@ -143,7 +127,7 @@ impl World {
         let network = Network::new(seed, faults);
         network.listen(upstream());
         let io = Io::new(network.driver().unwrap());
-        io.listen(listener()).unwrap();
+        io.listen(Address(listener())).unwrap();
         Self { network, executor: Executor::new(io), upstreams: Vec::new(), turns: 0 }
     }
 
@@ -277,5 +261,5 @@ const BYTES_MAX: usize = 24_000;
 /// Half a message of the tests of a short ring: too large to be copied out of the ring at once.
 const HALF_BYTES: usize = 3_000;
 
-/// More turns than any seed needs.
-const TURNS_MAX: usize = 100_000;
+/// Seeds of one test: a second or two.
+const SEEDS: u64 = 1_000;
