@@ -35,7 +35,21 @@ enum Outbound {
 }
 
 impl<D: Driver> Connection<D> {
+    /// Reads requests until the client finishes, one is refused or the gateway drains; those before are answered.
     pub(super) async fn requests(&self) -> Result<(), Close> {
+        match self.read_requests().await {
+            // A broker handles one request after the other: what came before the refused one has its answer.
+            Err(refused @ Close::Refused(..)) if !refused.is_upstreams() => self.report(&refused),
+            read => read?,
+        }
+        self.update(|session| session.requests_done = true);
+        let Some(upstream) = self.upstream.get() else { return Ok(()) };
+        // Not everything between here and the broker leaves a connection open that is half closed.
+        self.until(|session| session.exchanges.is_empty()).await;
+        upstream.finish(&self.io, &self.pool).map_err(|error| Close::Lost(Side::Upstream, error))
+    }
+
+    async fn read_requests(&self) -> Result<(), Close> {
         let mut reader = FrameReader::default();
         let mut turn_bytes = 0;
         let mut identified = false;
@@ -57,10 +71,6 @@ impl<D: Driver> Connection<D> {
                     self.io.yield_now().await;
                 }
             }
-        }
-        self.update(|session| session.requests_done = true);
-        if let Some(upstream) = self.upstream.get() {
-            upstream.finish(&self.io, &self.pool).map_err(|error| Close::Lost(Side::Upstream, error))?;
         }
         Ok(())
     }

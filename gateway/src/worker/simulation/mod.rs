@@ -2,6 +2,7 @@
 //!
 //! `GATEWAY_SEEDS=10000` runs more of them; a failure prints its seed, and `GATEWAY_SEED=N` runs that one alone.
 
+mod kafka;
 mod relay;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
