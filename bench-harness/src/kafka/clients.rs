@@ -186,7 +186,7 @@ impl Clients {
 
     fn command(&self, library: Library) -> Command {
         let python = |file: &str| {
-            let mut command = Command::new(self.python.join("bin/python3"));
+            let mut command = bounded(&self.python.join("bin/python3"));
             command.arg("-B").arg(cache::sources().join("python").join(file));
             command
         };
@@ -194,16 +194,26 @@ impl Clients {
             Library::Java => unreachable!("Java cases share one JVM"),
             Library::Librdkafka => python("librdkafka_client.py"),
             Library::AioKafka => python("aiokafka_producer.py"),
-            Library::FranzGo => Command::new(self.go.join("franz")),
-            Library::Sarama => Command::new(self.go.join("sarama")),
+            Library::FranzGo => bounded(&self.go.join("franz")),
+            Library::Sarama => bounded(&self.go.join("sarama")),
             Library::KafkaJs => {
-                let mut command = Command::new("node");
+                let mut command = bounded(Path::new("node"));
                 command.arg(self.node.join("producer.js"));
                 command
             }
         }
     }
 }
+
+/// A client that tries for ever fails its test, with status 124, instead of holding it up.
+fn bounded(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(SECONDS_MAX).arg(program);
+    command
+}
+
+/// Far above what any client needs, with every fault of the tests.
+const SECONDS_MAX: &str = "180";
 
 /// The JVM that runs Java cases, one at a time.
 #[derive(Debug)]
