@@ -9,14 +9,16 @@ use std::thread;
 use std::time::Duration;
 
 use bench_harness::kafka::cluster::free_ports;
+use bench_harness::kafka::tap::Tap;
 use bench_harness::kafka::{Authority, Cluster, Listener, wait};
+use rustix::process::geteuid;
 
 use crate::observe;
 
 /// What differs between the gateways of the tests.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
-    /// Names the folder.
+    /// Names the folder, with the driver.
     pub(super) name: &'static str,
     /// `io_uring` or `epoll`.
     pub(super) io: &'static str,
@@ -26,12 +28,14 @@ pub(super) struct Settings {
     pub(super) upstream: Listener,
     /// `/etc/hosts` as the gateway alone sees it, where the upstream advertises a name that nobody else knows.
     pub(super) hosts: Option<String>,
+    /// Where clients are told to find every broker; the gateway itself listens on 127.0.0.1.
+    pub(super) advertised_host: &'static str,
 }
 
 impl Settings {
     /// Settings that resolve names as everyone does.
     pub(super) fn new(name: &'static str, io: &'static str, policy: PathBuf, upstream: Listener) -> Self {
-        Self { name, io, policy, upstream, hosts: None }
+        Self { name, io, policy, upstream, hosts: None, advertised_host: "127.0.0.1" }
     }
 }
 
@@ -40,61 +44,50 @@ pub(super) struct Gateway {
     child: Child,
     folder: PathBuf,
     ports: u16,
+    settings: Settings,
 }
 
 impl Gateway {
     /// Starts the process and waits until it is ready.
     pub(super) fn start(settings: &Settings, cluster: &Cluster) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("gateway-it-{}-{}", settings.name, std::process::id()));
+        let name = format!("gateway-it-{}-{}-{}", settings.name, settings.io, std::process::id());
+        let folder = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("state")).unwrap();
-        let certificate = Authority::create(&folder).unwrap().issue("gateway", &["127.0.0.1"]).unwrap();
         let ports = free_ports(PORTS).unwrap();
-        let mut text = format!(
-            "state_dir = {:?}\npolicy = {:?}\n[workers]\ncount = 2\nio = {:?}\n[admin]\nbind = \"127.0.0.1:{}\"\n",
-            folder.join("state"),
-            settings.policy,
-            settings.io,
-            ports + ADMIN
-        );
-        for (name, bind, base) in [("plain", PLAIN, PLAIN_BROKERS), ("tls", TLS, TLS_BROKERS)] {
-            let upstream: Vec<String> =
-                cluster.bootstrap(settings.upstream).split(',').map(str::to_owned).collect();
-            let _ = write!(
-                text,
-                "[[listener]]\nname = {name:?}\nprotocol = \"kafka\"\nbind = \"127.0.0.1:{}\"\n\
-                 advertised_host = \"127.0.0.1\"\nbroker_port_base = {}\nbrokers = \"1..3\"\nupstream = {upstream:?}\n",
-                ports + bind,
-                ports + base
-            );
-            if name == "tls" {
-                let (pem, key) = (&certificate.certificate, &certificate.key);
-                let _ = write!(text, "[listener.tls]\ncertificate = {pem:?}\nkey = {key:?}\n");
-            }
-            if settings.upstream == Listener::UpstreamTls {
-                let _ = write!(text, "[listener.upstream_tls]\nca = {:?}\n", cluster.ca());
-            }
-        }
-        fs::write(folder.join("gateway.toml"), text).unwrap();
+        fs::write(folder.join("gateway.toml"), configuration(settings, cluster, &folder, ports)).unwrap();
         let log = File::create(folder.join("gateway.log")).unwrap();
         let mut command = program(&folder, settings.hosts.as_deref());
         command.args(["run", "--config"]).arg(folder.join("gateway.toml"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
-        let mut gateway = Self { child, folder, ports };
+        let mut gateway = Self { child, folder, ports, settings: settings.clone() };
         gateway.wait_until_ready();
         gateway
     }
 
     /// Bootstrap address of clients without TLS.
     pub(super) fn plain(&self) -> String {
-        format!("127.0.0.1:{}", self.ports + PLAIN)
+        format!("{}:{}", self.settings.advertised_host, self.ports + PLAIN)
     }
 
     /// Bootstrap address of clients with TLS.
     pub(super) fn tls(&self) -> String {
         format!("127.0.0.1:{}", self.ports + TLS)
+    }
+
+    /// Its driver, `io_uring` or `epoll`.
+    pub(super) fn io(&self) -> &'static str {
+        self.settings.io
+    }
+
+    /// Taps on every port of the plain listener, where `advertised_host` is not where the gateway listens.
+    pub(super) fn taps(&self) -> Vec<Tap> {
+        let ports = [self.ports + PLAIN].into_iter().chain((1..=3).map(|id| self.broker_port(id)));
+        let tap = |port| {
+            Tap::start(&format!("{}:{port}", self.settings.advertised_host), &format!("127.0.0.1:{port}"))
+        };
+        ports.map(|port| tap(port).unwrap()).collect()
     }
 
     /// Port of the plain listener at which broker `id` is reached.
@@ -150,6 +143,37 @@ impl Drop for Gateway {
     }
 }
 
+/// The configuration file, and the certificate that it names.
+fn configuration(settings: &Settings, cluster: &Cluster, folder: &Path, ports: u16) -> String {
+    let certificate = Authority::create(folder).unwrap().issue("gateway", &["127.0.0.1"]).unwrap();
+    let upstream: Vec<String> = cluster.bootstrap(settings.upstream).split(',').map(str::to_owned).collect();
+    let mut text = format!(
+        "state_dir = {:?}\npolicy = {:?}\n[workers]\ncount = 2\nio = {:?}\n[admin]\nbind = \"127.0.0.1:{}\"\n",
+        folder.join("state"),
+        settings.policy,
+        settings.io,
+        ports + ADMIN
+    );
+    for (name, bind, base) in [("plain", PLAIN, PLAIN_BROKERS), ("tls", TLS, TLS_BROKERS)] {
+        let _ = write!(
+            text,
+            "[[listener]]\nname = {name:?}\nprotocol = \"kafka\"\nbind = \"127.0.0.1:{}\"\n\
+             advertised_host = {:?}\nbroker_port_base = {}\nbrokers = \"1..3\"\nupstream = {upstream:?}\n",
+            ports + bind,
+            settings.advertised_host,
+            ports + base
+        );
+        if name == "tls" {
+            let (pem, key) = (&certificate.certificate, &certificate.key);
+            let _ = write!(text, "[listener.tls]\ncertificate = {pem:?}\nkey = {key:?}\n");
+        }
+        if settings.upstream == Listener::UpstreamTls {
+            let _ = write!(text, "[listener.upstream_tls]\nca = {:?}\n", cluster.ca());
+        }
+    }
+    text
+}
+
 /// The gateway's command; with `hosts`, in a mount namespace of its own in which that is `/etc/hosts`.
 fn program(folder: &Path, hosts: Option<&str>) -> Command {
     let gateway = env!("CARGO_BIN_EXE_gateway");
@@ -157,10 +181,16 @@ fn program(folder: &Path, hosts: Option<&str>) -> Command {
     let file = folder.join("hosts");
     fs::write(&file, hosts).unwrap();
     let mut command = Command::new("unshare");
+    if !geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
     command.args(["--mount", "sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]);
     command.arg(file).arg(gateway);
     command
 }
+
+/// The drivers of the gateway's workers.
+pub(super) const DRIVERS: [&str; 2] = ["io_uring", "epoll"];
 
 /// Ports of one gateway, from the first: two bootstrap ports, the admin endpoint, and for each listener the
 /// ports of the brokers 1 to 3 (base + node id).

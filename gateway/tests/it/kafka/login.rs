@@ -2,7 +2,7 @@
 
 use bench_harness::kafka::{Cluster, Library, Listener};
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{DRIVERS, Gateway, Settings};
 use super::judge::Run;
 use super::policy::{Rules, shipped_policy};
 use super::records::generate;
@@ -60,7 +60,7 @@ fn the_upstream_leg_may_be_tls() {
     let sent = generate(19, 36);
     let file = world.file("upstream-tls", sent.iter().map(|planted| &planted.sent));
     let rules = Rules::shipped();
-    for driver in ["io_uring", "epoll"] {
+    for driver in DRIVERS {
         let settings = Settings::new("upstream-tls", driver, shipped_policy(), Listener::UpstreamTls);
         let gateway = Gateway::start(&settings, &world.cluster);
         let ca = gateway.ca().display().to_string();

@@ -7,14 +7,13 @@ use std::path::Path;
 
 use bench_harness::kafka::{Library, Listener};
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{DRIVERS, Gateway, Settings};
 use super::judge::{Run, canaries_in};
 use super::policy::{Rules, shipped_policy};
 use super::records::{Planted, generate};
 use super::world::{self, World};
 
 const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
-const DRIVERS: [&str; 2] = ["io_uring", "epoll"];
 
 /// One producer's run.
 #[derive(Debug, Clone)]

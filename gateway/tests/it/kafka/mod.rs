@@ -8,10 +8,12 @@
 //! | [`relay`] | consumers, share consumers and admin tools work through the gateway |
 //! | [`equivalence`] | the same requests direct and through get the same answers |
 //! | [`login`] | SASL passed through, TLS on the upstream leg |
+//! | [`topology`] | three brokers: no address but the gateway's is seen |
 //!
 //! Needs Java, Maven, Go, Node.js and Python (`cargo xtask test` installs them).
 
 mod block;
+mod endpoints;
 mod equivalence;
 mod gateway;
 mod judge;
@@ -20,5 +22,6 @@ mod matrix;
 mod policy;
 mod records;
 mod relay;
+mod topology;
 mod transactions;
 mod world;

@@ -21,36 +21,42 @@ fn consumers_and_tools_work_through_the_gateway() {
     let file = world.file("relay", sent.iter().map(|planted| &planted.sent));
     let answers = world.produce(Library::FranzGo, &world.direct(), "relay", &file, &[]).unwrap();
     assert!(answers.iter().all(|answer| answer.error.is_none()), "{answers:?}");
+    groups_read_everything(&world, &bootstrap, "relay", RECORDS);
+}
+
+/// Consumers of several libraries, in groups of all kinds, find the `count` records of a topic, and commit them.
+pub(super) fn groups_read_everything(world: &World, bootstrap: &str, topic: &str, count: usize) {
     let mut expected: Vec<(i32, i64)> =
-        world.stored("relay").iter().map(|stored| (stored.partition, stored.offset)).collect();
+        world.stored(topic).iter().map(|stored| (stored.partition, stored.offset)).collect();
     expected.sort_unstable();
+    assert_eq!(expected.len(), count, "{topic}");
     for (library, protocol) in [
         (Library::Java, "classic"),
         (Library::Java, "consumer"),
         (Library::Librdkafka, ""),
         (Library::FranzGo, ""),
     ] {
-        let group = format!("{library:?}-{protocol}");
-        let mut arguments = arguments(&bootstrap, &group);
+        let group = format!("{topic}-{library:?}-{protocol}");
+        let mut arguments = arguments(bootstrap, topic, &group, count);
         if !protocol.is_empty() {
             arguments.extend(["--group-protocol".to_owned(), protocol.to_owned()]);
         }
         let seen = places(&world.clients.consume(library, &arguments).unwrap());
         assert_eq!(seen, expected, "{group}");
-        group_is_committed(&world, &bootstrap, &group);
+        group_is_committed(world, bootstrap, topic, &group);
     }
-    let config = ["--entity-type", "groups", "--entity-name", "share", "--alter", "--add-config"];
-    config_command(&world, &bootstrap, &[&config[..], &["share.auto.offset.reset=earliest"]].concat());
-    let seen = places(&world.clients.java::<Value>("share", &arguments(&bootstrap, "share")).unwrap());
-    assert_eq!(seen, expected, "share group");
+    let share = format!("{topic}-share");
+    let config = ["--entity-type", "groups", "--entity-name", &share, "--alter", "--add-config"];
+    config_command(world, bootstrap, &[&config[..], &["share.auto.offset.reset=earliest"]].concat());
+    let arguments = arguments(bootstrap, topic, &share, count);
+    let seen = places(&world.clients.java::<Value>("share", &arguments).unwrap());
+    assert_eq!(seen, expected, "{share}");
 }
 
 fn topics_can_be_administered(world: &World, bootstrap: &str) {
     let topics = |arguments: &[&str]| {
         let arguments = [&["--bootstrap-server", bootstrap], arguments].concat();
-        let printed = world.clients.tool("org.apache.kafka.tools.TopicCommand", &arguments).unwrap();
-        assert_eq!(printed.status, 0, "{arguments:?}: {printed:?}");
-        printed.out
+        world.tool("org.apache.kafka.tools.TopicCommand", &arguments)
     };
     topics(&["--create", "--topic", "relay", "--partitions", "2"]);
     topics(&["--alter", "--topic", "relay", "--partitions", "3"]);
@@ -63,34 +69,30 @@ fn topics_can_be_administered(world: &World, bootstrap: &str) {
     let described = config_command(world, bootstrap, &[&config[..], &["--describe"]].concat());
     assert!(described.contains("retention.ms=3600000"), "{described}");
     let class = "org.apache.kafka.tools.BrokerApiVersionsCommand";
-    let printed = world.clients.tool(class, &["--bootstrap-server", bootstrap]).unwrap();
-    assert!(printed.status == 0 && printed.out.contains("Produce(0): 0 to 13"), "{printed:?}");
+    let printed = world.tool(class, &["--bootstrap-server", bootstrap]);
+    assert!(printed.contains("Produce(0): 0 to 13"), "{printed}");
 }
 
 fn config_command(world: &World, bootstrap: &str, arguments: &[&str]) -> String {
-    let arguments = [&["--bootstrap-server", bootstrap], arguments].concat();
-    let printed = world.clients.tool("kafka.admin.ConfigCommand", &arguments).unwrap();
-    assert_eq!(printed.status, 0, "{arguments:?}: {printed:?}");
-    printed.out
+    world.tool("kafka.admin.ConfigCommand", &[&["--bootstrap-server", bootstrap], arguments].concat())
 }
 
 /// The group has read all it can: no partition lags.
-fn group_is_committed(world: &World, bootstrap: &str, group: &str) {
+fn group_is_committed(world: &World, bootstrap: &str, topic: &str, group: &str) {
     let class = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
     let arguments = ["--bootstrap-server", bootstrap, "--describe", "--group", group];
-    let printed = world.clients.tool(class, &arguments).unwrap();
-    let lags: Vec<&str> = printed
-        .out
-        .lines()
-        .filter(|line| line.contains(" relay "))
-        .filter_map(|line| line.split_whitespace().nth(5))
+    let printed = world.tool(class, &arguments);
+    let columns = printed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let lags: Vec<_> = columns
+        .filter(|columns| columns.get(1) == Some(&topic))
+        .map(|columns| columns.get(5).copied())
         .collect();
-    assert_eq!(lags, ["0"; 3], "{group}: {printed:?}");
+    assert!(!lags.is_empty() && lags.iter().all(|lag| *lag == Some("0")), "{group}: {printed}");
 }
 
-fn arguments(bootstrap: &str, group: &str) -> Vec<String> {
-    let count = RECORDS.to_string();
-    ["--bootstrap", bootstrap, "--topic", "relay", "--group", group, "--count", &count]
+fn arguments(bootstrap: &str, topic: &str, group: &str, count: usize) -> Vec<String> {
+    let count = count.to_string();
+    ["--bootstrap", bootstrap, "--topic", topic, "--group", group, "--count", &count]
         .map(str::to_owned)
         .to_vec()
 }

@@ -1,8 +1,10 @@
 //! Broker, clients and judges that one test works with.
 
+use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use bench_harness::kafka::clients::{Answer, Printed, Record, Stored, write_records};
@@ -14,25 +16,39 @@ pub(super) struct World {
     pub(super) cluster: Cluster,
     /// The client programs.
     pub(super) clients: Clients,
+    name: String,
     folder: PathBuf,
 }
 
-/// A world for the time of one test. No other test of this process has one meanwhile: brokers and JVMs of two
-/// tests at once would only wait for each other.
+/// A world for the time of one test, which leaves its brokers as it found them, topics apart. No other test of this
+/// process has a world meanwhile: brokers and JVMs of two tests at once would only wait for each other.
 pub(super) struct Lent {
     world: Option<World>,
-    shared: MutexGuard<'static, Option<World>>,
-    give_back: bool,
+    idle: MutexGuard<'static, BTreeMap<String, World>>,
 }
 
-static SHARED: Mutex<Option<World>> = Mutex::new(None);
+/// The worlds that run, by name.
+static IDLE: Mutex<BTreeMap<String, World>> = Mutex::new(BTreeMap::new());
 
-/// The world of all tests that leave its single broker as they found it, topics apart.
+/// The world with one broker that most tests share.
 pub(super) fn shared() -> Lent {
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    let world = shared.take().unwrap_or_else(|| World::start(Spec::single("shared")));
-    Lent { world: Some(world), shared, give_back: true }
+    lend(Spec::single("shared"))
 }
+
+/// A world with three brokers, whose upstream listeners advertise [`UPSTREAM_HOST`].
+pub(super) fn three_brokers() -> Lent {
+    lend(Spec { brokers: 3, upstream_host: UPSTREAM_HOST.to_owned(), ..Spec::single("three") })
+}
+
+/// The world of this name, started where it does not run yet.
+pub(super) fn lend(spec: Spec) -> Lent {
+    let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let world = idle.remove(&spec.name).unwrap_or_else(|| World::start(spec));
+    Lent { world: Some(world), idle }
+}
+
+/// A name that nobody resolves, unless a hosts file of his own tells him (RFC 2606 reserves `.test`).
+pub(super) const UPSTREAM_HOST: &str = "brokers.upstream.test";
 
 impl Deref for Lent {
     type Target = World;
@@ -50,8 +66,10 @@ impl DerefMut for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.give_back {
-            *self.shared = self.world.take();
+        let world = self.world.take().expect("only this takes it");
+        // A test that failed may have left anything behind: then the world ends here.
+        if !thread::panicking() {
+            self.idle.insert(world.name.clone(), world);
         }
     }
 }
@@ -61,7 +79,8 @@ impl World {
         let folder =
             std::env::temp_dir().join(format!("gateway-it-records-{}-{}", spec.name, std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        Self { clients: Clients::install().unwrap(), cluster: Cluster::start(spec).unwrap(), folder }
+        let name = spec.name.clone();
+        Self { clients: Clients::install().unwrap(), cluster: Cluster::start(spec).unwrap(), name, folder }
     }
 
     /// The address at which judges ask the brokers, past every gateway.
@@ -110,6 +129,13 @@ impl World {
         produce(&self.clients, library, bootstrap, topic, records, options)
     }
 
+    /// Runs a Kafka tool, which must succeed, and returns what it printed.
+    pub(super) fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let printed = self.clients.tool(class, arguments).unwrap();
+        assert_eq!(printed.status, 0, "{class} {arguments:?}: {printed:?}");
+        printed.out
+    }
+
     /// Everything that a topic holds, read by a Java consumer that checks every CRC.
     pub(super) fn stored(&self, topic: &str) -> Vec<Stored> {
         let arguments = ["--bootstrap", &self.direct(), "--topic", topic].map(str::to_owned);
@@ -139,18 +165,23 @@ impl World {
         invalid.map(|line| format!("DumpLogSegments: {line}")).collect()
     }
 
-    /// What DumpLogSegments says about the segments of a topic's partitions on broker 1.
+    /// What DumpLogSegments says about the first segments of a topic.
     fn dump(&self, topic: &str) -> Printed {
-        let mut segments = Vec::new();
-        for entry in std::fs::read_dir(self.cluster.data(1)).unwrap() {
-            let folder = entry.unwrap().path();
-            let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-            if name.rsplit_once('-').is_some_and(|(of, _)| of == topic) {
-                segments.push(folder.join("00000000000000000000.log").display().to_string());
-            }
-        }
+        let segments: Vec<String> =
+            self.segments(topic).iter().map(|segment| segment.display().to_string()).collect();
         let class = "org.apache.kafka.tools.DumpLogSegments";
         self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
+    }
+
+    /// The first segment of each partition that broker 1 has of a topic.
+    fn segments(&self, topic: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.cluster.data(1)).unwrap();
+        let folders = entries.map(|entry| entry.unwrap().path());
+        let is_of_topic = |folder: &PathBuf| {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            name.rsplit_once('-').is_some_and(|(of, _)| of == topic)
+        };
+        folders.filter(is_of_topic).map(|folder| folder.join("00000000000000000000.log")).collect()
     }
 }
 
