@@ -90,6 +90,11 @@ impl Gateway {
         ports.map(|port| tap(port).unwrap()).collect()
     }
 
+    /// The reasons for which it has refused something, with how often.
+    pub(super) fn refusals(&self) -> Vec<String> {
+        observe::refusals(self.admin()).unwrap()
+    }
+
     /// Port of the plain listener at which broker `id` is reached.
     pub(super) fn broker_port(&self, id: u16) -> u16 {
         self.ports + PLAIN_BROKERS + id

@@ -8,7 +8,7 @@
 //! | [`relay`] | consumers, share consumers and admin tools work through the gateway |
 //! | [`equivalence`] | the same requests direct and through get the same answers |
 //! | [`login`] | SASL passed through, TLS on the upstream leg |
-//! | [`topology`] | three brokers: no address but the gateway's is seen |
+//! | [`topology`] | three brokers: no address but the gateway's is seen, producers follow the leaders |
 //!
 //! Needs Java, Maven, Go, Node.js and Python (`cargo xtask test` installs them).
 
@@ -17,6 +17,7 @@ mod endpoints;
 mod equivalence;
 mod gateway;
 mod judge;
+mod load;
 mod login;
 mod matrix;
 mod policy;

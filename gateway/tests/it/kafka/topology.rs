@@ -1,15 +1,17 @@
-//! Three brokers behind one gateway: clients see no address but the gateway's.
+//! Three brokers behind one gateway: clients see no address but the gateway's, and follow the leaders through it.
 //!
 //! The brokers advertise a host name that only the gateway can resolve.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bench_harness::kafka::tap::{Exchange, Tap};
-use bench_harness::kafka::{Library, Listener};
+use bench_harness::kafka::{Library, Listener, wait};
 
 use super::endpoints;
 use super::gateway::{DRIVERS, Gateway, Settings};
 use super::judge::{Run, contains};
+use super::load::Load;
 use super::policy::{Rules, shipped_policy};
 use super::records::generate;
 use super::relay::groups_read_everything;
@@ -79,6 +81,33 @@ fn answers_hide_the_upstream(gateway: &Gateway, taps: &[Tap]) {
     };
     let leaks: BTreeSet<(i16, i16)> = exchanges.iter().filter(names_upstream).map(Exchange::api).collect();
     assert!(leaks.is_empty(), "API keys and versions: {leaks:?}");
+}
+
+#[test]
+fn producers_follow_the_leaders() {
+    let mut world = world::three_brokers();
+    let gateways = DRIVERS.map(|io| Gateway::start(&settings("leaders", io), &world.cluster));
+    let load = Load { name: "leaders", seconds: 20, partitions: PARTITIONS };
+    let topic = load.topic(DRIVERS[0], Library::Java);
+    let faults = load.during(&mut world, &gateways, |world| {
+        world.cluster.shut_down(2).unwrap();
+        assert_eq!(leaders(world, &topic), BTreeSet::from([1, 3]));
+        world.cluster.restart(2).unwrap();
+        wait::until("broker 2 leads again", Duration::from_secs(30), || {
+            elect_preferred_leaders(world);
+            Ok(leaders(world, &topic) == BTreeSet::from([1, 2, 3]))
+        })
+        .unwrap();
+    });
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Fails for partitions whose preferred leader has not caught up yet: whether it worked shows in the leaders.
+fn elect_preferred_leaders(world: &World) {
+    let bootstrap = world.cluster.address(1, Listener::Direct);
+    let arguments =
+        ["--bootstrap-server", &bootstrap, "--election-type", "preferred", "--all-topic-partitions"];
+    world.clients.tool("org.apache.kafka.tools.LeaderElectionCommand", &arguments).unwrap();
 }
 
 fn leaders(world: &World, topic: &str) -> BTreeSet<i32> {

@@ -173,6 +173,12 @@ impl World {
         self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
     }
 
+    /// Whether broker 1 has stored something for a topic.
+    pub(super) fn has_records(&self, topic: &str) -> bool {
+        let bytes = |segment: &PathBuf| std::fs::metadata(segment).map_or(0, |found| found.len());
+        self.segments(topic).iter().any(|segment| bytes(segment) > 0)
+    }
+
     /// The first segment of each partition that broker 1 has of a topic.
     fn segments(&self, topic: &str) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.cluster.data(1)).unwrap();
