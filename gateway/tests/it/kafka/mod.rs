@@ -8,6 +8,7 @@
 //! | [`relay`] | consumers, share consumers and admin tools work through the gateway |
 //! | [`equivalence`] | the same requests direct and through get the same answers |
 //! | [`login`] | SASL passed through, TLS on the upstream leg |
+//! | [`faults`] | a broker is killed, frozen, restarted under load: nothing is lost, doubled or out of order |
 //! | [`topology`] | three brokers: no address but the gateway's is seen, producers follow the leaders |
 //!
 //! Needs Java, Maven, Go, Node.js and Python (`cargo xtask test` installs them).
@@ -15,6 +16,7 @@
 mod block;
 mod endpoints;
 mod equivalence;
+mod faults;
 mod gateway;
 mod judge;
 mod load;
