@@ -85,6 +85,11 @@ impl Brokers {
         self.engine.records(topic)
     }
 
+    /// What node `node_id` makes of a request without its length prefix.
+    pub(super) fn ask(&self, node_id: i32, frame: Bytes) -> Outcome {
+        self.engine.answer(node_id, frame).expect("a request that a broker takes")
+    }
+
     /// Connections of the gateway that are not over.
     pub(super) fn connections(&self) -> usize {
         self.upstreams.len()
@@ -147,7 +152,7 @@ impl Brokers {
             before.is_none_or(|before| client_of(before) == client_of(correlation_id)),
             "one client each"
         );
-        match self.engine.answer(upstream.node_id, frame).expect("a request that a broker takes") {
+        match self.ask(upstream.node_id, frame) {
             Outcome::Answer(answer) => {
                 upstream.pending.extend(&answer);
                 upstream.unwritten.push_back((correlation_id, upstream.pending.len()));
@@ -222,10 +227,10 @@ fn client_of(correlation_id: i32) -> i32 {
     correlation_id / REQUESTS_MAX
 }
 
-/// Several windows of records to fetch.
+/// Records to fetch, from a small batch to one that fills the window of the network.
 fn fill_archive(engine: &OfflineBroker, partition: i32) {
     for index in 0..10 {
-        let value = Some(Bytes::from(format!("archived {index} ").repeat(200)));
+        let value = Some(Bytes::from(format!("archived {index} ").repeat(1 << index)));
         let record = OutgoingRecord { value, ..OutgoingRecord::default() };
         let batch = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
         let request = client::produce_request(ARCHIVE, partition, batch);

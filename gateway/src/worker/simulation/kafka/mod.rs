@@ -5,6 +5,7 @@ mod broker;
 mod client;
 mod control;
 mod requests;
+mod splits;
 mod world;
 
 use super::for_every_seed;

@@ -20,7 +20,7 @@ use super::client::{Client, Ended};
 use super::control::{self, Control, GATEWAY_HOST, PORT_BASE};
 use super::requests::{CANARIES, ExpectedRecord, Fate, Planned, Planner};
 use crate::inspect::Inspector;
-use crate::mailbox::{ToWorker, mailbox};
+use crate::mailbox::{ControlMailbox, ToWorker, mailbox};
 use crate::policy::{Keys, Policy};
 use crate::topology::CurrentTopology;
 
@@ -70,20 +70,10 @@ impl World {
         let brokers = Brokers::new(&network, weather.brokers_fall_away);
         let (labels, fresh) = (network.random(2) == 0, network.random(2) == 0);
         let topology = if fresh { control::bootstrap() } else { control::complete(&brokers) };
-        let io = Io::new(network.driver().unwrap());
-        io.state().limits = limits(&network);
-        let (ours, theirs) = mailbox(Arc::default(), Box::new(io.wake_handle()));
-        let policy = policy(labels);
-        let inspector = Inspector::new(policy.clone(), Box::new(policy.scratch()));
         let topology = Arc::new(CurrentTopology::from_pointee(topology));
-        let listeners = vec![(Arc::new(settings()), topology.clone())];
-        let shared = Shared::new(Arc::default(), None, listeners, inspector);
-        let mut worker = Worker::new(io, shared, ours);
-        worker.listen(0, None, Address(gateway_address(0))).unwrap();
-        for (node_id, _) in NODES {
-            worker.listen(0, Some(node_id), Address(gateway_address(node_id))).unwrap();
-        }
-        let control = Control::new(theirs, topology);
+        let (worker, mailbox) = worker(&network, &topology, labels);
+        worker.executor.io().state().limits = limits(&network);
+        let control = Control::new(mailbox, topology);
         Self { network, worker, control, brokers, weather, labels, fresh, impatient: false, turns: 0 }
     }
 
@@ -261,7 +251,26 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Bounds so small that receives are cancelled and writers wait, in half of all worlds.
+/// A worker that listens at the bootstrap port and at the port of each node.
+pub(super) fn worker(
+    network: &Network,
+    topology: &Arc<CurrentTopology>,
+    labels: bool,
+) -> (Worker<Faulty>, ControlMailbox) {
+    let io = Io::new(network.driver().unwrap());
+    let (ours, theirs) = mailbox(Arc::default(), Box::new(io.wake_handle()));
+    let policy = policy(labels);
+    let inspector = Inspector::new(policy.clone(), Box::new(policy.scratch()));
+    let listeners = vec![(Arc::new(settings()), topology.clone())];
+    let mut worker = Worker::new(io, Shared::new(Arc::default(), None, listeners, inspector), ours);
+    worker.listen(0, None, Address(gateway_address(0))).unwrap();
+    for (node_id, _) in NODES {
+        worker.listen(0, Some(node_id), Address(gateway_address(node_id))).unwrap();
+    }
+    (worker, theirs)
+}
+
+/// Bounds so small that receives are cancelled and writers wait.
 fn limits(network: &Network) -> Limits {
     let bound = |network: &Network| 1 << (8 + network.random(8));
     let bounds = || Bounds { inbound: bound(network), outbound: bound(network) };
@@ -288,7 +297,7 @@ fn settings() -> ListenerSettings {
 }
 
 /// Port of a node at the gateway; 0 is the bootstrap port.
-fn gateway_address(node_id: i32) -> SocketAddr {
+pub(super) fn gateway_address(node_id: i32) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], PORT_BASE + node_id as u16))
 }
 
