@@ -1,13 +1,10 @@
-//! In the steady state a worker allocates nothing for what it relays: shown by an allocator that counts.
-#![expect(unsafe_code, reason = "a global allocator that counts and forwards")]
+//! Sockets, queues and buffers: frames of several sizes through the simplest task.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +12,8 @@ use std::time::Duration;
 use gateway::worker::driver::{Driver, SocketId, epoll::Epoll, net::bind_reuseport, uring::Uring};
 use gateway::worker::executor::Executor;
 use gateway::worker::io::Io;
+
+use super::counting;
 
 #[test]
 fn io_uring_relays_without_allocating() {
@@ -26,27 +25,18 @@ fn epoll_relays_without_allocating() {
     relay_frames(Epoll::new);
 }
 
-/// Relays rounds of frames of several sizes. Queues and pools grow to their high-water mark first, so the test asks
-/// for one whole round without an allocation, not for the first.
 fn relay_frames<D: Driver<Listener = TcpListener>>(make: fn() -> io::Result<D>) {
-    let allocations = Arc::new(AtomicU64::new(0));
+    let _alone = counting::alone();
     let over = Arc::new(AtomicBool::new(false));
     let listener = bind_reuseport((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let (address, upstream) = (listener.local_addr().unwrap(), echo_server());
     let worker = {
-        let (allocations, over) = (allocations.clone(), over.clone());
-        thread::spawn(move || work(make, listener, upstream, &allocations, &over))
+        let over = over.clone();
+        thread::spawn(move || work(make, listener, upstream, &over))
     };
 
     let mut clients: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
-    let rounds = (0..ROUNDS_MAX).map(|_| {
-        let before = allocations.load(Ordering::SeqCst);
-        clients.iter_mut().for_each(exchange_frames);
-        allocations.load(Ordering::SeqCst) - before
-    });
-    let counts: Vec<u64> =
-        rounds.scan(false, |done, count| (!std::mem::replace(done, count == 0)).then_some(count)).collect();
-    assert_eq!(counts.last(), Some(&0), "allocations per round: {counts:?}");
+    counting::one_round_allocates_nothing(|| clients.iter_mut().for_each(exchange_frames));
 
     over.store(true, Ordering::SeqCst);
     drop(clients);
@@ -66,7 +56,6 @@ fn work<D: Driver<Listener = TcpListener>>(
     make: fn() -> io::Result<D>,
     listener: TcpListener,
     upstream: SocketAddr,
-    allocations: &AtomicU64,
     over: &AtomicBool,
 ) {
     let io = Io::new(make().unwrap());
@@ -83,7 +72,6 @@ fn work<D: Driver<Listener = TcpListener>>(
                 }
             })
             .unwrap();
-        allocations.store(ALLOCATIONS.get(), Ordering::SeqCst);
     }
 }
 
@@ -108,9 +96,11 @@ fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
+        counting::exempt_this_thread();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             thread::spawn(move || {
+                counting::exempt_this_thread();
                 let mut buffer = vec![0; 65_536];
                 while let Ok(count @ 1..) = stream.read(&mut buffer) {
                     if stream.write_all(&buffer[..count]).is_err() {
@@ -122,30 +112,3 @@ fn echo_server() -> SocketAddr {
     });
     address
 }
-
-/// Counts the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is forwarded unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Rounds after which the high-water marks must have been reached.
-const ROUNDS_MAX: usize = 30;
