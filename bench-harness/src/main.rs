@@ -1,7 +1,8 @@
-//! The `bench-harness` command: the demo, and the benchmark of the whole gateway.
+//! The `bench-harness` command: the demo, and the benchmarks of the whole gateway.
 
 mod bench;
 mod demo;
+mod idle;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -19,12 +20,15 @@ enum Task {
     Demo(demo::Demo),
     /// Measure the gateway's CPU time per payload byte beside a plain relay.
     Bench(bench::Bench),
+    /// Measure the memory of idle connections while others work.
+    Idle(idle::Idle),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Demo(demo) => demo.run(),
         Task::Bench(bench) => bench.run(),
+        Task::Idle(idle) => idle.run(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,24 +1,29 @@
-//! `cargo xtask bench`: CPU time per payload byte of the gateway, beside a plain relay in the same run.
+//! `cargo xtask bench`: CPU time per payload byte of the gateway, beside a plain relay in the same run, or with
+//! `--idle` the memory of connections that wait.
 
 use crate::command::{cargo, command, release_directory, root, run};
 use crate::setup;
 use anyhow::Result;
 
-/// Options of `cargo xtask bench`, handed to `bench-harness bench` as they are.
+/// Options of `cargo xtask bench`; all but the first are handed to `bench-harness` as they are.
 #[derive(clap::Args)]
 pub(crate) struct Bench {
+    /// Measure the memory of 5,000 idle connections instead of CPU time.
+    #[arg(long)]
+    idle: bool,
     /// Options of the benchmark; `-- --help` lists them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<String>,
 }
 
 impl Bench {
-    /// Builds the release programs and hands over to `bench-harness bench`.
+    /// Builds the release programs and hands over to `bench-harness`.
     pub(crate) fn run(self) -> Result<()> {
         setup::packages(setup::BUILD)?;
         run(&mut cargo(&["build", "--release", "--bin", "gateway", "--bin", "bench-harness"]))?;
         let programs = release_directory();
-        let mut bench = command(&programs.join("bench-harness").to_string_lossy(), &["bench"]);
+        let scenario = if self.idle { "idle" } else { "bench" };
+        let mut bench = command(&programs.join("bench-harness").to_string_lossy(), &[scenario]);
         bench.arg("--gateway").arg(programs.join("gateway"));
         bench.arg("--policy").arg(root().join("policies/default.toml"));
         run(bench.args(self.options))
