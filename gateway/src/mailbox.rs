@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Both rings are single-producer single-consumer and bounded. A worker that finds its ring full keeps the
-//! message and tries again on its next turn; nothing is lost.
+//! message and is woken to try again as soon as there is room; nothing is lost.
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -80,6 +81,7 @@ pub struct WorkerMailbox {
     to_control: rtrb::Producer<ToControl>,
     from_control: rtrb::Consumer<ToWorker>,
     notify: Arc<Notify>,
+    waits_for_room: Arc<AtomicBool>,
 }
 
 /// The control thread's end of one worker's mailbox.
@@ -87,18 +89,29 @@ pub struct ControlMailbox {
     to_worker: rtrb::Producer<ToWorker>,
     from_worker: rtrb::Consumer<ToControl>,
     waker: Box<dyn Wake>,
+    waits_for_room: Arc<AtomicBool>,
     /// Messages for which the ring had no room, oldest first.
     backlog: std::collections::VecDeque<ToWorker>,
 }
 
 /// Makes both ends; `notify` wakes the control thread, `waker` the worker.
 pub fn mailbox(notify: Arc<Notify>, waker: Box<dyn Wake>) -> (WorkerMailbox, ControlMailbox) {
-    let (to_control, from_worker) = rtrb::RingBuffer::new(TO_CONTROL_CAPACITY);
+    mailbox_of(TO_CONTROL_CAPACITY, notify, waker)
+}
+
+/// As [`mailbox`], where `to_control` messages may wait for the control thread.
+pub(crate) fn mailbox_of(
+    to_control: usize,
+    notify: Arc<Notify>,
+    waker: Box<dyn Wake>,
+) -> (WorkerMailbox, ControlMailbox) {
+    let (to_control, from_worker) = rtrb::RingBuffer::new(to_control);
     let (to_worker, from_control) = rtrb::RingBuffer::new(TO_WORKER_CAPACITY);
     let backlog = std::collections::VecDeque::new();
+    let waits_for_room = Arc::<AtomicBool>::default();
     (
-        WorkerMailbox { to_control, from_control, notify },
-        ControlMailbox { to_worker, from_worker, waker, backlog },
+        WorkerMailbox { to_control, from_control, notify, waits_for_room: waits_for_room.clone() },
+        ControlMailbox { to_worker, from_worker, waker, waits_for_room, backlog },
     )
 }
 
@@ -107,9 +120,16 @@ impl WorkerMailbox {
     ///
     /// # Errors
     ///
-    /// Gives the message back when the ring is full.
+    /// Gives the message back when the ring is full; the worker is woken when it no longer is.
     pub fn send(&mut self, message: ToControl) -> Result<(), ToControl> {
-        self.to_control.push(message).map_err(|rtrb::PushError::Full(message)| message)?;
+        let full = |rtrb::PushError::Full(message)| message;
+        if let Err(message) = self.to_control.push(message).map_err(full) {
+            // Said before the last try, with a fence on either side: this try sees the room that the control thread
+            // made, or the control thread sees that it is waited for.
+            self.waits_for_room.store(true, Relaxed);
+            fence(SeqCst);
+            self.to_control.push(message).map_err(full)?;
+        }
         self.notify.notify_one();
         Ok(())
     }
@@ -137,6 +157,10 @@ impl ControlMailbox {
     /// The next message from the worker.
     pub fn receive(&mut self) -> Option<ToControl> {
         let message = self.from_worker.pop().ok();
+        fence(SeqCst);
+        if message.is_some() && self.waits_for_room.swap(false, Relaxed) {
+            self.waker.wake();
+        }
         self.flush();
         message
     }
@@ -153,6 +177,10 @@ impl ControlMailbox {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
     use super::*;
 
     struct NoWake;
@@ -183,15 +211,52 @@ mod tests {
         assert_eq!(received, TO_WORKER_CAPACITY + 3);
     }
 
+    impl Wake for mpsc::Sender<()> {
+        fn wake(&self) {
+            // Nobody listens any more when the last message has gone.
+            self.send(()).ok();
+        }
+    }
+
     #[test]
-    fn a_worker_keeps_what_the_ring_cannot_take() {
-        let (mut worker, mut control) = mailbox(Arc::new(Notify::new()), Box::new(NoWake));
+    fn a_worker_keeps_what_the_ring_cannot_take_until_it_is_woken() {
+        let (waker, woken) = mpsc::channel();
+        let (mut worker, mut control) = mailbox(Arc::new(Notify::new()), Box::new(waker));
         let message = || ToControl::AuditBatch(Box::default());
         for _ in 0..TO_CONTROL_CAPACITY {
             worker.send(message()).expect("the ring has room");
         }
+        control.receive();
+        assert!(woken.try_recv().is_err(), "nobody waits");
+        worker.send(message()).expect("the ring has room");
         assert!(worker.send(message()).is_err());
         control.receive();
+
+        woken.try_recv().expect("there is room now");
         assert!(worker.send(message()).is_ok());
     }
+
+    #[test]
+    fn a_worker_that_waits_for_room_is_always_woken() {
+        let (waker, woken) = mpsc::channel();
+        let (mut worker, mut control) = mailbox_of(1, Arc::new(Notify::new()), Box::new(waker));
+        let sender = thread::spawn(move || {
+            for _ in 0..MESSAGES {
+                while worker.send(ToControl::AuditBatch(Box::default())).is_err() {
+                    woken.recv_timeout(Duration::from_secs(10)).expect("woken when there is room");
+                }
+            }
+        });
+        let mut received = 0;
+        while received < MESSAGES {
+            let over = sender.is_finished();
+            match control.receive() {
+                Some(_) => received += 1,
+                None => assert!(!over, "the sender has given up after {received} messages"),
+            }
+        }
+        sender.join().unwrap();
+    }
+
+    const MESSAGES: usize = 100_000;
 }

@@ -235,7 +235,10 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
 
     /// Hands over what this turn decided and counted.
     fn report(&mut self) {
-        self.shared.flush(&mut self.mailbox);
+        if self.shared.flush(&mut self.mailbox) {
+            // Connections stand still while the control thread is behind, and nothing else tells them that it is not.
+            self.executor.io().wake_all();
+        }
         self.shared.settle(self.executor.io().now());
         let pool = self.executor.io().pool().bytes();
         self.shared.counters.pool(pool.ring, pool.heap.iter().sum());

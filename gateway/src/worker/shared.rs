@@ -84,6 +84,8 @@ pub(super) struct Shared {
     spare_audits: RefCell<Vec<Box<AuditBatch>>>,
     /// Messages that the mailbox had no room for, oldest first.
     outbox: RefCell<VecDeque<ToControl>>,
+    /// The last flush left some of them.
+    behind: Cell<bool>,
     anonymous: Arc<str>,
 }
 
@@ -104,6 +106,7 @@ impl Shared {
             audit: RefCell::default(),
             spare_audits: RefCell::default(),
             outbox: RefCell::default(),
+            behind: Cell::new(false),
             anonymous: "User:ANONYMOUS".into(),
         }
     }
@@ -232,8 +235,9 @@ impl Shared {
         self.spare_audits.borrow_mut().push(batch);
     }
 
-    /// Hands over what was decided and everything queued, as far as the mailbox takes it.
-    pub(super) fn flush(&self, mailbox: &mut WorkerMailbox) {
+    /// Hands over what was decided and everything queued, as far as the mailbox takes it. True when the control
+    /// thread was behind and has caught up.
+    pub(super) fn flush(&self, mailbox: &mut WorkerMailbox) -> bool {
         let mut outbox = self.outbox.borrow_mut();
         let mut audit = self.audit.borrow_mut();
         if !audit.is_empty() {
@@ -243,14 +247,16 @@ impl Shared {
         while let Some(message) = outbox.pop_front() {
             if let Err(message) = mailbox.send(message) {
                 outbox.push_front(message);
-                return;
+                self.behind.set(true);
+                return false;
             }
         }
+        self.behind.replace(false)
     }
 
     /// True while the control thread is behind: nothing new is read until it has caught up.
     pub(super) fn is_congested(&self) -> bool {
-        !self.outbox.borrow().is_empty()
+        self.behind.get()
     }
 
     /// Counts a refusal and logs it.

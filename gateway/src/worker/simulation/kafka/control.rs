@@ -15,16 +15,34 @@ pub(super) struct Control {
     topology: Arc<CurrentTopology>,
     /// What is not published yet, and in how many turns it will be.
     learned: Vec<(usize, Learned)>,
+    /// Turns that it still has no time for its mailbox.
+    busy: usize,
     /// Records in all audit batches.
     pub(super) audited_records: u64,
 }
 
 impl Control {
     pub(super) fn new(mailbox: ControlMailbox, topology: Arc<CurrentTopology>) -> Self {
-        Self { mailbox, topology, learned: Vec::new(), audited_records: 0 }
+        Self { mailbox, topology, learned: Vec::new(), busy: 0, audited_records: 0 }
     }
 
     pub(super) fn step(&mut self, network: &Network) {
+        if self.busy > 0 {
+            self.busy -= 1;
+            return;
+        }
+        if network.random(50) == 0 {
+            self.busy = network.random(300);
+        }
+        self.take_messages(network);
+        self.learned.iter_mut().for_each(|(turns, _)| *turns = turns.saturating_sub(1));
+        let due: Vec<_> = self.learned.extract_if(.., |(turns, _)| *turns == 0).collect();
+        for (_, learned) in due {
+            self.publish(learned);
+        }
+    }
+
+    pub(super) fn take_messages(&mut self, network: &Network) {
         while let Some(message) = self.mailbox.receive() {
             match message {
                 ToControl::AuditBatch(mut batch) => {
@@ -35,11 +53,6 @@ impl Control {
                 ToControl::Learned { learned, .. } => self.learned.push((network.random(30), learned)),
                 ToControl::Retired(..) => panic!("nobody changed the policy"),
             }
-        }
-        self.learned.iter_mut().for_each(|(turns, _)| *turns = turns.saturating_sub(1));
-        let due: Vec<_> = self.learned.extract_if(.., |(turns, _)| *turns == 0).collect();
-        for (_, learned) in due {
-            self.publish(learned);
         }
     }
 

@@ -85,7 +85,7 @@ impl Stage {
         let network = Network::new(SEED, Faults::default());
         let brokers = Brokers::new(&network, false);
         let topology = Arc::new(CurrentTopology::from_pointee(control::complete(&brokers)));
-        let (worker, mailbox) = worker(&network, &topology, true);
+        let (worker, mailbox) = worker(&network, &topology, true, MAILBOX);
         let requests = requests(&network, &brokers);
         let mut stage = Self { network, worker, control: Control::new(mailbox, topology) };
         let (connection, forwarded) = stage.forward(&[&requests], usize::MAX);
@@ -134,7 +134,7 @@ impl Stage {
     }
 
     fn turn(&mut self) {
-        self.control.step(&self.network);
+        self.control.take_messages(&self.network);
         self.worker.turn().unwrap();
     }
 
@@ -191,6 +191,8 @@ const SEED: u64 = 12;
 /// Requests of a stream, and the bytes of one and of its answer, at most: every byte is a place to cut.
 const REQUESTS: usize = 8;
 const BYTES_MAX: usize = 700;
+/// Messages of more than a turn.
+const MAILBOX: usize = 16;
 /// Turns in which the gateway takes in all of a piece, and sends on what it can.
 const TURNS_PER_PIECE: usize = 3;
 /// Turns without a byte after which none comes.

@@ -20,7 +20,7 @@ use super::client::{Client, Ended};
 use super::control::{self, Control, GATEWAY_HOST, PORT_BASE};
 use super::requests::{CANARIES, ExpectedRecord, Fate, Planned, Planner};
 use crate::inspect::Inspector;
-use crate::mailbox::{ControlMailbox, ToWorker, mailbox};
+use crate::mailbox::{ControlMailbox, ToWorker, mailbox_of};
 use crate::policy::{Keys, Policy};
 use crate::topology::CurrentTopology;
 
@@ -71,7 +71,7 @@ impl World {
         let (labels, fresh) = (network.random(2) == 0, network.random(2) == 0);
         let topology = if fresh { control::bootstrap() } else { control::complete(&brokers) };
         let topology = Arc::new(CurrentTopology::from_pointee(topology));
-        let (worker, mailbox) = worker(&network, &topology, labels);
+        let (worker, mailbox) = worker(&network, &topology, labels, 1 + network.random(4));
         worker.executor.io().state().limits = limits(&network);
         let control = Control::new(mailbox, topology);
         Self { network, worker, control, brokers, weather, labels, fresh, impatient: false, turns: 0 }
@@ -221,13 +221,14 @@ impl World {
         self.until("the end of the upstream connections", |world| {
             (world.brokers.connections() == 0 && world.network.connections() == 0).then_some(())
         });
-        // What the last turn decided.
-        self.turn();
+        self.until("the control thread to catch up", |world| {
+            (!world.worker.shared.is_congested()).then_some(())
+        });
+        self.control.take_messages(&self.network);
         let io = self.worker.executor.io();
         assert_eq!(io.queued_bytes(), 0, "queued bytes leak");
         assert_eq!(self.worker.executor.panics(), 0);
         assert_eq!(self.worker.shared.counters.open_connections(), 0);
-        assert!(!self.worker.shared.is_congested());
         let (bytes, shape) = (io.pool().bytes(), io.pool().ring_shape());
         assert!(bytes.ring_held <= shape.block_bytes && bytes.heap_held == 0, "buffers leak: {bytes:?}");
         assert_eq!(bytes.ring, shape.block_bytes * usize::from(shape.blocks), "the ring has not shrunk");
@@ -251,14 +252,15 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// A worker that listens at the bootstrap port and at the port of each node.
+/// A worker that listens at the bootstrap port and at the port of each node; `mailbox` messages may wait.
 pub(super) fn worker(
     network: &Network,
     topology: &Arc<CurrentTopology>,
     labels: bool,
+    mailbox: usize,
 ) -> (Worker<Faulty>, ControlMailbox) {
     let io = Io::new(network.driver().unwrap());
-    let (ours, theirs) = mailbox(Arc::default(), Box::new(io.wake_handle()));
+    let (ours, theirs) = mailbox_of(mailbox, Arc::default(), Box::new(io.wake_handle()));
     let policy = policy(labels);
     let inspector = Inspector::new(policy.clone(), Box::new(policy.scratch()));
     let listeners = vec![(Arc::new(settings()), topology.clone())];
