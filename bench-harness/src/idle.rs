@@ -101,9 +101,11 @@ impl Idle {
         std::thread::sleep(WARM_UP);
         let before_kib = resident_kib(&gateway)?;
         let idle = (0..self.connections).map(|_| idle_connection(leader)).collect::<Result<Vec<_>>>()?;
-        let (started, sent) = (Instant::now(), load.requests());
+        let (started, before) = (Instant::now(), load.requests());
         let after_kib = resident_kib(&gateway)?;
-        let busy_rate = (load.requests() - sent) as f64 / started.elapsed().as_secs_f64();
+        let done: Vec<u64> = load.requests().iter().zip(before).map(|(now, then)| now - then).collect();
+        let busy_rate = done.iter().sum::<u64>() as f64 / started.elapsed().as_secs_f64();
+        ensure!(done.iter().all(|requests| *requests > 0), "a busy connection stands still");
         load.stop()?;
         drop(idle);
         Ok(Measured { before_kib, after_kib, busy_rate })
@@ -194,14 +196,13 @@ impl Load {
         Ok(load)
     }
 
-    /// Requests so far.
-    fn requests(&self) -> u64 {
-        self.requests.iter().map(|count| count.load(Relaxed)).sum()
+    /// Requests so far, by connection.
+    fn requests(&self) -> Vec<u64> {
+        self.requests.iter().map(|count| count.load(Relaxed)).collect()
     }
 
-    /// Ends all of them; an error when one did not work.
+    /// Ends all of them; an error when one has failed.
     fn stop(self) -> Result<()> {
-        ensure!(self.requests.iter().all(|count| count.load(Relaxed) > 0), "a busy connection stands still");
         self.over.store(true, Relaxed);
         for thread in self.threads {
             thread.join().expect("the load does not panic")?;
