@@ -4,18 +4,21 @@
 //! decoded characters: in JSON an escape that stands for a letter or digit is masked as one, and numbers
 //! stay numbers, so that the outer form remains valid.
 
+mod ff1;
 mod number;
 mod operator;
 mod pseudonym;
 mod text;
+mod token;
 
 pub use operator::{CHAR_DEFAULT, Keep, Operator, Replacement};
 pub use pseudonym::{KEY_BYTES_MIN, Key, KeyError, Keys, Normal, Subject};
+pub use token::Token;
 
 use std::ops::Range;
 
 use crate::json::{self, Cursor, Place};
-use crate::payload::{DetectorIndex, Field, Patches};
+use crate::payload::{DetectorIndex, Field, Part, Patches};
 
 /// Position of an operator in [`Masking::operators`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +97,7 @@ pub fn apply(
         }
         let next = edits.get(position + 1).filter(|next| next.field == edit.field);
         let site = Site {
+            part: field.part,
             text: &text[field.range()],
             span: (edit.start - field.start) as usize..(edit.end - field.start) as usize,
             written_to: pen.written_to,
@@ -112,6 +116,8 @@ struct Pen {
 
 /// One edit in its surroundings; offsets are into the field.
 struct Site<'t> {
+    /// Which part of the record it is.
+    part: Part,
     /// The whole field.
     text: &'t [u8],
     /// What is masked.
@@ -135,10 +141,10 @@ impl Site<'_> {
         if self.span.end <= self.written_to {
             return self.written_to;
         }
-        let operator = masking.operator(edit.operator);
         let subject = masking.subject(edit.detector);
         let number = number::token_around(self.text, &self.span)
             .filter(|token| cursor.seek(self.text, token.start) == Place::Number && cursor.token() == *token);
+        let operator = self.operator(masking, edit.operator, number.is_some());
         let span = match &number {
             Some(token) => number::span(operator, token, &self.span, self.written_to),
             None if matches!(operator, Operator::Null) => self.null_span(cursor),
@@ -153,6 +159,18 @@ impl Site<'_> {
             None => text::write(operator, subject, &self.text[span.clone()], self.escapes(), out),
         });
         span.end
+    }
+
+    /// The operator itself; where it is `token` and there is none for the value, what stands in for it.
+    fn operator<'m>(&self, masking: &'m Masking, index: OperatorIndex, in_number: bool) -> &'m Operator {
+        match masking.operator(index) {
+            Operator::Token(token)
+                if !Token::fits(&self.text[self.span.clone()], self.escapes(), in_number) =>
+            {
+                if self.part == Part::Key { token.in_keys() } else { masking.operator(OperatorIndex::REDACT) }
+            }
+            operator => operator,
+        }
     }
 
     /// True when backslashes in and before the span are escapes.

@@ -43,6 +43,7 @@ pub(super) fn span(
         Operator::Keep(keep) if span.start >= written_to && keep.first + keep.last < span.len() => {
             span.clone()
         }
+        Operator::Token(_) => span.start.max(written_to)..span.end,
         _ => token.start.max(written_to)..token.end,
     }
 }
@@ -54,6 +55,7 @@ pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], leads: b
         Operator::Keep(keep) if keep.first + keep.last < raw.len() && raw.iter().all(u8::is_ascii_digit) => {
             write_kept(keep, raw, leads, out);
         }
+        Operator::Token(token) => token.write(subject, raw, false, out),
         _ if !leads => out.resize(out.len() + raw.len(), b' '),
         Operator::Redact { .. } | Operator::Keep(_) => {
             out.push(b'0');

@@ -1,6 +1,7 @@
 //! How a finding is masked.
 
 use super::pseudonym::Key;
+use super::token::Token;
 
 /// What stands in for a letter or digit unless the policy says otherwise.
 pub const CHAR_DEFAULT: u8 = b'*';
@@ -15,6 +16,8 @@ pub enum Operator {
     },
     /// As `Redact`, but for the first and last letters and digits. Same length.
     Keep(Keep),
+    /// A value of the same form, encrypted: digits for digits, letters for letters. Same length.
+    Token(Token),
     /// The first `length` hex digits of a keyed hash.
     Hash {
         /// The key.
@@ -69,6 +72,11 @@ impl Replacement {
 impl Operator {
     /// True when different inputs give different outputs, so that records stay apart by a masked key.
     pub fn keeps_apart(&self) -> bool {
-        matches!(self, Self::Hash { .. })
+        matches!(self, Self::Hash { .. } | Self::Token(_))
+    }
+
+    /// True when what is masked stays as long as it was, escapes included.
+    pub(super) fn keeps_length(&self) -> bool {
+        matches!(self, Self::Redact { .. } | Self::Keep(_) | Self::Token(_))
     }
 }

@@ -1,11 +1,13 @@
 //! Keys, and the keyed hash that stands in for a value.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-use crate::classify::{DetectorSpec, Family};
+use super::ff1::{Ff1, NUMERALS_MAX, Numeral};
+use crate::classify::{DetectorSpec, Family, Shape, Validator};
 use crate::json;
 
 /// Shortest key, bytes: below, a hash of a card number could be found by trying keys.
@@ -19,6 +21,8 @@ const TENANT: &[u8] = b"default";
 pub struct Key {
     id: String,
     mac: Hmac<Sha256>,
+    /// The cipher of tokens, when the secret is as long as a key of AES.
+    ff1: Option<Arc<Ff1>>,
 }
 
 /// Why some bytes are no key.
@@ -42,17 +46,40 @@ impl Key {
         if secret.len() < KEY_BYTES_MIN {
             return Err(KeyError::TooShort { bytes: secret.len() });
         }
-        Ok(Self::of_any_length(id, secret))
+        Ok(Self::of_any_length(id, secret, secret))
     }
 
-    fn of_any_length(id: &str, secret: &[u8]) -> Self {
+    fn of_any_length(id: &str, secret: &[u8], cipher_secret: &[u8]) -> Self {
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length (RFC 2104 section 2)");
-        Self { id: id.to_owned(), mac }
+        Self { id: id.to_owned(), mac, ff1: Ff1::new(cipher_secret).map(Arc::new) }
     }
 
     /// The name by which policies refer to the key.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The cipher of tokens.
+    pub(super) fn ff1(&self) -> Option<&Ff1> {
+        self.ff1.as_deref()
+    }
+
+    /// Encrypts the letters and digits of a value. The tweak is tenant, zero, detector, zero; where letters and
+    /// digits meet, one byte for each follows, `A` or `0`.
+    ///
+    /// # Panics
+    ///
+    /// When the key has no cipher: a policy whose `token` names such a key is refused.
+    pub(super) fn encrypt(&self, subject: &Subject, numerals: &mut [Numeral]) {
+        let ff1 = self.ff1().expect("the policy compiler checks the key of `token`");
+        let mut kinds = [0; NUMERALS_MAX];
+        let kinds = &mut kinds[..numerals.len()];
+        for (kind, numeral) in kinds.iter_mut().zip(&*numerals) {
+            *kind = if numeral.radix == 10 { b'0' } else { b'A' };
+        }
+        let is_mixed = kinds.windows(2).any(|pair| pair[0] != pair[1]);
+        let kinds = if is_mixed { &*kinds } else { &[] };
+        ff1.encrypt(&[TENANT, b"\0", subject.id.as_bytes(), b"\0", kinds], numerals);
     }
 
     /// Appends `length` hex digits of HMAC-SHA-256 over tenant, zero, detector, zero, normalised value.
@@ -95,7 +122,7 @@ impl Keys {
     pub fn find(&self, id: &str) -> Option<Key> {
         match self {
             Self::Configured(keys) => keys.iter().find(|key| key.id == id).cloned(),
-            Self::StandIn => Some(Key::of_any_length(id, id.as_bytes())),
+            Self::StandIn => Some(Key::of_any_length(id, id.as_bytes(), &Sha256::digest(id))),
         }
     }
 
@@ -116,6 +143,8 @@ pub struct Subject {
     pub id: String,
     /// When two of its values count as the same.
     pub normal: Normal,
+    /// True when the last digit of its values follows from the others by the Luhn checksum.
+    pub has_check_digit: bool,
 }
 
 impl Subject {
@@ -128,7 +157,8 @@ impl Subject {
             Family::Network => Normal::Lowercase,
             Family::Secret | Family::Custom => Normal::Verbatim,
         };
-        Self { id: spec.id.clone(), normal }
+        let is_checked = |shape: &Shape| matches!(shape.validator, Validator::Luhn | Validator::Card);
+        Self { id: spec.id.clone(), normal, has_check_digit: spec.shapes.iter().all(is_checked) }
     }
 }
 
@@ -173,7 +203,7 @@ mod tests {
 
     fn hash(normal: Normal, value: &str) -> String {
         let key = Key::new("k", b"0123456789abcdef").expect("the key is long enough");
-        let subject = Subject { id: "credit_card".to_owned(), normal };
+        let subject = Subject { id: "credit_card".to_owned(), normal, has_check_digit: true };
         let mut out = Vec::new();
         key.write_hash(&subject, value.as_bytes(), true, 64, &mut out);
         String::from_utf8(out).expect("hex is ASCII")

@@ -21,10 +21,22 @@ fn replace(with: &str) -> Operator {
     Operator::Replace(Replacement::new(with))
 }
 
+fn token() -> Operator {
+    let key = Key::new("k", b"0123456789abcdef").expect("the key is long enough");
+    Operator::Token(Token::new(key).expect("it is a key of AES"))
+}
+
 /// Masks `spans` of `text`, one operator each, and returns the whole text.
 fn mask_spans(text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec<u8> {
-    let mut masking =
-        Masking::new(vec![Subject { id: "credit_card".to_owned(), normal: Normal::Alphanumeric }]);
+    mask_part(Part::Value, text, spans)
+}
+
+fn mask_part(part: Part, text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec<u8> {
+    let mut masking = Masking::new(vec![Subject {
+        id: "credit_card".to_owned(),
+        normal: Normal::Alphanumeric,
+        has_check_digit: true,
+    }]);
     let narrow = |number: usize| u32::try_from(number).expect("tests are small");
     let edit = |(span, operator): &(Range<usize>, Operator)| Edit {
         field: 0,
@@ -34,7 +46,7 @@ fn mask_spans(text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec<u8> {
         detector: CARD,
     };
     let edits: Vec<Edit> = spans.iter().map(edit).collect();
-    let field = Field { record: 0, part: Part::Value, start: 0, end: narrow(text.len()) };
+    let field = Field { record: 0, part, start: 0, end: narrow(text.len()) };
     let mut patches = Patches::default();
     apply(&masking, text, &[field], &edits, &mut Cursor::default(), &mut patches);
     let mut out = Vec::new();
@@ -112,6 +124,55 @@ fn json_stays_json() {
     }
 }
 
+/// Expected values come from another implementation, in Python over the AES of its `cryptography` package.
+#[test]
+fn a_token_has_the_form_of_its_value() {
+    let table = [
+        ("separators stay", "a <4111 1111 1111 1111> b", "a 2712 2087 8866 7821 b"),
+        ("however it is written", "<4111-1111-1111-1111>", "2712-2087-8866-7821"),
+        ("escapes stay", r#"{"a":"<\u0034111\/111111111111>"}"#, r#"{"a":"\u0032712\/208788667821"}"#),
+        ("a number is one", r#"{"a":<4111111111111111>}"#, r#"{"a":2712208788667821}"#),
+        ("letters become letters", "<EMP-004711>", "YJN-593919"),
+        ("in their case", "<Jane.Doe@example.com>", "Ponn.Laj@yopycgc.vij"),
+        ("a first zero stays", "<012345678>", "010597573"),
+        ("six digits are enough", "<11-11-11>", "85-41-22"),
+        ("five are redacted", "<11111>", "*****"),
+        ("and in a number", "[<11111>]", "[0    ]"),
+        ("a letter that has no other", "<Zoë1234567>", "***********"),
+        ("an exponent is no value", "[<1234567e9>]", "[0        ]"),
+        ("the fraction of a number", "[0.<1234567>]", "[0.7173960]"),
+    ];
+    for (name, marked, expected) in table {
+        assert_eq!(mask(marked, &token()), expected, "{name}");
+    }
+}
+
+#[test]
+fn record_keys_without_a_token_are_hashed() {
+    for (key, is_token) in [("1234567", true), ("12345", false), (r#"{"k":12345}"#, false)] {
+        let start = key.find('1').expect("digits");
+        let span = start..start + key.bytes().filter(u8::is_ascii_digit).count();
+        let masked = mask_part(Part::Key, key.as_bytes(), &[(span.clone(), token())]);
+        let hashed = mask_part(Part::Key, key.as_bytes(), &[(span, hash())]);
+        assert_eq!(masked.len() == key.len(), is_token, "{key}");
+        assert!(is_token || masked.starts_with(&hashed[..start + 8]), "{key}");
+    }
+}
+
+#[test]
+fn no_two_cards_share_a_token() {
+    let card = |payload: u32| {
+        let checked = (0..10).map(|digit| format!("{payload:06}{digit}")).find(|card| is_card(card));
+        checked.expect("one of ten check digits is right")
+    };
+    let mut tokens = std::collections::HashSet::new();
+    for payload in (0..1_000_000).step_by(101) {
+        let token = mask(&format!("<{}>", card(payload)), &token());
+        assert!(!is_card(&token), "{token}");
+        assert!(tokens.insert(token), "of {payload}");
+    }
+}
+
 #[test]
 fn a_kept_number_is_refused_by_luhn_and_never_starts_with_zero() {
     let table = [
@@ -147,6 +208,17 @@ fn null_beside_another_edit_takes_no_quote() {
     assert_eq!(String::from_utf8_lossy(&out), r#"{"a":"****"}"#);
 }
 
+/// True when the checksum of card numbers accepts the digits.
+fn is_card(digits: &str) -> bool {
+    let digits = digits.bytes().rev().map(|byte| u32::from(byte - b'0'));
+    let sum: u32 = digits
+        .zip([1, 2].into_iter().cycle())
+        .map(|(digit, factor)| digit * factor)
+        .map(|n| n / 10 + n % 10)
+        .sum();
+    sum.is_multiple_of(10)
+}
+
 /// Texts with what is hard for masks: escapes, broken escapes, numbers, quotes, bytes that are no UTF-8.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -174,7 +246,7 @@ proptest! {
     ) {
         let start = at.index(text.len() + 1);
         let end = (start + length).min(text.len());
-        for operator in [redact(), keep(first, last)] {
+        for operator in [redact(), keep(first, last), token()] {
             let out = mask_spans(&text, &[(start..end, operator)]);
             prop_assert_eq!(out.len(), text.len());
             let token = number::token_around(&text, &(start..end)).unwrap_or(start..end);
@@ -189,9 +261,20 @@ proptest! {
     fn adjacent_edits_never_panic(text in texts(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 2..6)) {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
         cuts.sort_unstable();
-        let operators = [redact(), Operator::Null, replace("x"), hash(), keep(1, 1)];
+        let operators = [redact(), Operator::Null, token(), hash(), keep(1, 1)];
         let spans: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).zip(operators).collect();
         mask_spans(&text, &spans);
+    }
+
+    #[test]
+    fn the_token_of_a_card_is_a_number_that_is_no_card(payload in "[1-9][0-9]{11,17}") {
+        let checked = (0..10).map(|digit| format!("{payload}{digit}")).find(|card| is_card(card));
+        let card = checked.expect("one of ten check digits is right");
+        let token = mask(&format!(r#"{{"a":<{card}>}}"#), &token());
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&token).is_ok(), "{}", token);
+        let digits: String = token.chars().filter(char::is_ascii_digit).collect();
+        prop_assert_eq!(digits.len(), card.len());
+        prop_assert!(!is_card(&digits), "{}", digits);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::operator::{Keep, Operator};
+use super::operator::{CHAR_DEFAULT, Keep, Operator};
 use super::pseudonym::Subject;
 use crate::json::{self, Character};
 
@@ -26,7 +26,7 @@ pub(super) fn span(
             Some(cut) => start = cut.end,
             None => {}
         }
-        let whole_escapes = matches!(operator, Operator::Redact { .. } | Operator::Keep(_));
+        let whole_escapes = operator.keeps_length();
         match escape_over(text, end) {
             Some(cut) if whole_escapes || cut.start >= start => end = cut.end,
             _ => {}
@@ -55,10 +55,16 @@ pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], escapes:
     match operator {
         Operator::Redact { with } => mask(raw, escapes, *with, |_| false, out),
         Operator::Keep(keep) => write_kept(keep, raw, escapes, out),
+        Operator::Token(token) => token.write(subject, raw, escapes, out),
         Operator::Hash { key, length } => key.write_hash(subject, raw, escapes, *length, out),
         Operator::Replace(replacement) => replacement.write(&subject.id, out),
         Operator::Null => {}
     }
+}
+
+/// Appends `raw` with every letter and digit hidden.
+pub(super) fn redact(raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
+    mask(raw, escapes, CHAR_DEFAULT, |_| false, out);
 }
 
 fn write_kept(keep: &Keep, raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
@@ -91,8 +97,17 @@ fn mask(raw: &[u8], escapes: bool, with: u8, keeps: impl Fn(usize) -> bool, out:
 }
 
 /// Letters and digits, and bytes that are no character: those may be anything.
-fn is_content(character: &Character) -> bool {
+pub(super) fn is_content(character: &Character) -> bool {
     character.value.is_none_or(char::is_alphanumeric)
+}
+
+/// Appends one character as it is, or as the escape that stands for it.
+pub(super) fn write_character(character: u8, as_escape: bool, out: &mut Vec<u8>) {
+    if as_escape {
+        write_escape(character, out);
+    } else {
+        out.push(character);
+    }
 }
 
 fn write_escape(with: u8, out: &mut Vec<u8>) {

@@ -1,7 +1,7 @@
 //! The `mask` of a rule.
 
 use crate::document::{Document, Located, Table, suggestion};
-use crate::mask::{Keep, Keys, Operator, Replacement};
+use crate::mask::{Keep, Key, Keys, Operator, Replacement, Token};
 
 /// Hex digits of a hash unless the policy says otherwise: 128 bits, so that no two values meet by chance.
 const HASH_LENGTH_DEFAULT: i64 = 32;
@@ -42,10 +42,7 @@ pub(super) fn read(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) 
         "hash" => read_hash(document, table, keys),
         "replace" => read_replacement(document, table),
         "null" => Some(Operator::Null),
-        _ => {
-            document.mistake(name.at, "`token` is not available yet: `hash` with a `key` also gives the same output for the same input");
-            None
-        }
+        _ => read_token(document, table, keys),
     };
     table.allow_only(parameters);
     operator
@@ -76,19 +73,39 @@ fn read_hash(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) -> Opt
     } else {
         Some(HASH_LENGTH_DEFAULT)
     };
+    let key =
+        read_key(document, table, keys, "`hash` needs `key`: without one the value is found by trying all");
+    Some(Operator::Hash { key: key?.value, length: usize::try_from(length?).ok()? })
+}
+
+fn read_token(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) -> Option<Operator> {
+    let key = read_key(document, table, keys, "`token` needs `key`, under which values are encrypted")?;
+    let token = Token::new(key.value.clone());
+    if token.is_none() {
+        let message =
+            format!("`token` encrypts with AES: the key `{}` needs 16, 24 or 32 bytes", key.value.id());
+        document.mistake(key.at, message);
+    }
+    token.map(Operator::Token)
+}
+
+/// The key that the operator names; `missing` says why it needs one.
+fn read_key(
+    document: &Document<'_>,
+    table: &Table<'_, '_>,
+    keys: &Keys,
+    missing: &str,
+) -> Option<Located<Key>> {
     if !table.has("key") {
-        document.mistake(
-            table.at(),
-            format!("`hash` needs `key`: without one the value is found by trying all; {}", known_keys(keys)),
-        );
+        document.mistake(table.at(), format!("{missing}; {}", known_keys(keys)));
         return None;
     }
-    let key = table.string("key")?;
-    let Some(found) = keys.find(key.value) else {
-        document.mistake(key.at, format!("no key is named `{}`; {}", key.value, known_keys(keys)));
-        return None;
-    };
-    Some(Operator::Hash { key: found, length: usize::try_from(length?).ok()? })
+    let name = table.string("key")?;
+    let key = keys.find(name.value);
+    if key.is_none() {
+        document.mistake(name.at, format!("no key is named `{}`; {}", name.value, known_keys(keys)));
+    }
+    key.map(|value| Located { value, at: name.at })
 }
 
 fn known_keys(keys: &Keys) -> String {

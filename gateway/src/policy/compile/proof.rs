@@ -6,7 +6,7 @@ use super::rules::Source;
 use crate::classify::{Engine, Scratch};
 use crate::document::Document;
 use crate::json::Cursor;
-use crate::mask::{self, Edit, Masking, OperatorIndex};
+use crate::mask::{self, Edit, Masking, Operator, OperatorIndex};
 use crate::payload::{DetectorIndex, Field, Finding, Part, Patches};
 
 pub(super) fn check(
@@ -35,6 +35,10 @@ pub(super) fn check(
     }
     for source in rules {
         let Some(operator) = source.rule.mask else { continue };
+        // A token has the form of the value on purpose.
+        if matches!(masking.operator(operator), Operator::Token(_)) {
+            continue;
+        }
         for (detector, _) in source.rule.detectors.iter().flatten() {
             let spec = engine.detector(*detector);
             let found_again =

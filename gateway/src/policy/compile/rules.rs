@@ -242,7 +242,7 @@ fn check_keys(
     let merges = operator.is_some_and(|operator| !operator.keeps_apart());
     if names_parts && parts.contains(Part::Key) && merges {
         let message = "this operator gives many keys one value, which merges them on a compacted topic: \
-                       use `hash`, or leave `key` out of `parts`";
+                       use `hash` or `token`, or leave `key` out of `parts`";
         document.mistake(table.at_key("mask"), message);
     }
 }

@@ -57,6 +57,22 @@ fn the_first_rule_with_a_mask_masks_and_all_rules_count() {
 }
 
 #[test]
+fn a_token_is_the_same_in_key_and_value() {
+    let rules = r#"
+        [[rule]]
+        id = "r"
+        detectors = ["employee"]
+        parts = ["key", "value"]
+        mask = { operator = "token", key = "pseudonyms" }
+    "#;
+    let contents = [(Part::Key, "EMP-123456"), (Part::Value, r#"{"id":"EMP-123456"}"#)];
+    let outcome = inspect(&policy(rules), &SCOPE, &contents);
+    let token = &outcome.output[0];
+    assert_ne!(token, "EMP-123456");
+    assert_eq!(outcome.output[1], format!(r#"{{"id":"{token}"}}"#));
+}
+
+#[test]
 fn a_rule_without_a_level_gives_that_of_the_detector() {
     let rules = "[[rule]]\nid = \"r\"\ndetectors = [\"employee\"]\n";
     assert_eq!(value(rules, "EMP-123456").0, Internal);

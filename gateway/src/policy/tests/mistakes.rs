@@ -27,7 +27,7 @@ fn mistakes(source: &str) -> Vec<String> {
 
 #[test]
 fn every_mistake_has_its_place_and_says_what_is_allowed() {
-    let table: [(&str, &str, &str); 45] = [
+    let table: [(&str, &str, &str); 46] = [
         ("version = 1", "", "p.toml:1:1: the file needs `version`: `version = 1`"),
         ("version = 1", "version = 2", "p.toml:1:11: `version` must be an integer from 1 to 1, not 2"),
         (
@@ -151,7 +151,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "topics = [\"orders.*\"]",
             "parts = [\"key\"]",
-            "p.toml:12:8: this operator gives many keys one value, which merges them on a compacted topic: use `hash`, or leave `key` out of `parts`",
+            "p.toml:12:8: this operator gives many keys one value, which merges them on a compacted topic: use `hash` or `token`, or leave `key` out of `parts`",
         ),
         ("level = \"regulated\"\nmask", "level = 3\nmask", "p.toml:11:9: `level` must be a string, not 3"),
         (
@@ -167,12 +167,12 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"hash\" }",
-            "p.toml:12:8: `hash` needs `key`: without one the value is found by trying all; the configuration has `pseudonyms`",
+            "p.toml:12:8: `hash` needs `key`: without one the value is found by trying all; the configuration has `pseudonyms`, `long`",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"hash\", key = \"k\" }",
-            "p.toml:12:35: no key is named `k`; the configuration has `pseudonyms`",
+            "p.toml:12:35: no key is named `k`; the configuration has `pseudonyms`, `long`",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
@@ -181,8 +181,13 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
-            "{ operator = \"token\", key = \"pseudonyms\" }",
-            "p.toml:12:21: `token` is not available yet: `hash` with a `key` also gives the same output for the same input",
+            "{ operator = \"token\" }",
+            "p.toml:12:8: `token` needs `key`, under which values are encrypted; the configuration has `pseudonyms`, `long`",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"token\", key = \"long\" }",
+            "p.toml:12:36: `token` encrypts with AES: the key `long` needs 16, 24 or 32 bytes",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",

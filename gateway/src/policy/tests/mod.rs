@@ -12,7 +12,8 @@ use crate::payload::Part;
 
 /// The keys of the configuration in these tests.
 fn keys() -> Keys {
-    Keys::Configured(vec![Key::new("pseudonyms", b"0123456789abcdef").expect("the key is long enough")])
+    let key = |id, secret: &[u8]| Key::new(id, secret).expect("the key is long enough");
+    Keys::Configured(vec![key("pseudonyms", b"0123456789abcdef"), key("long", b"0123456789abcdefg")])
 }
 
 /// A policy that must compile.
