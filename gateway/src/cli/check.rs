@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gateway::config::Config;
+use gateway::config::{Config, OWN_KEY};
 use gateway::document;
+use gateway::mask::Key;
 use gateway::policy::{Labelling, Policy};
 
 use super::{compile_policy, refuse};
@@ -37,8 +38,10 @@ fn check_config(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(mistakes) => return refuse(mistakes),
     };
-    let policy = document::read(&config.policy)
-        .and_then(|source| Policy::compile(&config.policy, &source, &config.keys, 0));
+    // Checking makes no file; `run` makes the gateway's own key.
+    let keys = config.keys.clone().or(Key::stand_in(OWN_KEY));
+    let policy =
+        document::read(&config.policy).and_then(|source| Policy::compile(&config.policy, &source, &keys, 0));
     let policy = match policy {
         Ok(policy) => policy,
         Err(mistakes) => return refuse(mistakes),

@@ -5,9 +5,11 @@
 //! configuration file.
 
 mod effective;
+mod keys;
 mod listener;
 mod ports;
 
+pub use keys::{KeyFile, KeySource, OWN_KEY, OwnKeyError, own_key};
 pub use listener::{BrokerIds, ClientIdentity, DownstreamTls, Listener, OnError, Protocol, UpstreamTls};
 
 use std::net::SocketAddr;
@@ -18,16 +20,13 @@ use gateway_ebpf_common::WORKERS_MAX;
 
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Document, Located, Table};
-use crate::mask::{Key, Keys};
+use crate::mask::Keys;
 
 /// Where state is kept unless the file says otherwise.
 const STATE_DIR_DEFAULT: &str = "/var/lib/gateway";
 
 /// Where metrics and health are served unless the file says otherwise: this host only.
 const ADMIN_BIND_DEFAULT: &str = "127.0.0.1:9644";
-
-/// Largest key file, bytes: a larger one is not a key.
-const KEY_FILE_BYTES_MAX: usize = 4096;
 
 /// A configuration without mistakes.
 #[derive(Clone, Debug)]
@@ -42,7 +41,7 @@ pub struct Config {
     pub workers: Workers,
     /// The administrative endpoint.
     pub admin: Admin,
-    /// The keys, loaded.
+    /// The configured keys, loaded.
     pub keys: Keys,
     /// Where each key was read from.
     pub key_files: Vec<KeyFile>,
@@ -82,24 +81,6 @@ pub enum IoKind {
 pub struct Admin {
     /// Address of `/metrics`, `/healthz` and `/readyz`.
     pub bind: SocketAddr,
-}
-
-/// Where a key comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFile {
-    /// The name that policies use.
-    pub id: String,
-    /// What the configuration says.
-    pub source: KeySource,
-}
-
-/// The two ways to give a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// A file with the key's bytes; one line feed at its end does not count.
-    File(PathBuf),
-    /// A systemd credential (`LoadCredential=` in the unit): a file in `$CREDENTIALS_DIRECTORY`.
-    Credential(String),
 }
 
 impl Config {
@@ -198,45 +179,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn keys(&self, tables: &[Table<'_, '_>]) -> (Vec<Key>, Vec<KeyFile>) {
-        let (mut keys, mut files) = (Vec::new(), Vec::<KeyFile>::new());
-        for table in tables {
-            table.allow_only(&["id", "file", "credential"]);
-            let id = table.required_string("id");
-            let Some((source, at)) = self.key_source(table) else { continue };
-            let Some(id) = id else { continue };
-            if files.iter().any(|other| other.id == id.value) {
-                self.document.mistake(id.at, format!("two keys are named `{}`: choose another id", id.value));
-            }
-            match read_key(id.value, &source) {
-                Ok(key) => keys.push(key),
-                Err(message) => self.document.mistake(at, message),
-            }
-            files.push(KeyFile { id: id.value.to_owned(), source });
-        }
-        (keys, files)
-    }
-
-    fn key_source(&self, table: &Table<'_, '_>) -> Option<(KeySource, usize)> {
-        match (table.string("file"), table.string("credential")) {
-            (Some(file), None) => Some((KeySource::File(self.directory.join(file.value)), file.at)),
-            (None, Some(name)) => Some((KeySource::Credential(name.value.to_owned()), name.at)),
-            (Some(_), Some(name)) => {
-                self.document.mistake(name.at, "a key has either `file` or `credential`, not both");
-                None
-            }
-            (None, None) => {
-                if !table.has("file") && !table.has("credential") {
-                    self.document.mistake(
-                        table.at(),
-                        "[[key]] needs `file`, or `credential` for a systemd credential",
-                    );
-                }
-                None
-            }
-        }
-    }
-
     fn address(&self, key: &str, found: Located<&str>) -> Option<SocketAddr> {
         let address = found.value.parse().ok();
         if address.is_none() {
@@ -258,24 +200,6 @@ impl Reader<'_, '_> {
         }
         None
     }
-}
-
-fn read_key(id: &str, source: &KeySource) -> Result<Key, String> {
-    let path = match source {
-        KeySource::File(path) => path.clone(),
-        KeySource::Credential(name) => {
-            let directory = std::env::var_os("CREDENTIALS_DIRECTORY")
-                .ok_or("systemd gave no credentials: set LoadCredential= in the unit, or use `file`")?;
-            Path::new(&directory).join(name)
-        }
-    };
-    let shown = path.display();
-    let bytes = std::fs::read(&path).map_err(|error| format!("{shown}: {error}"))?;
-    if bytes.len() > KEY_FILE_BYTES_MAX {
-        return Err(format!("{shown}: {} bytes, a key has at most {KEY_FILE_BYTES_MAX}", bytes.len()));
-    }
-    let secret = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    Key::new(id, secret).map_err(|error| format!("{shown}: {error}"))
 }
 
 #[cfg(test)]

@@ -201,3 +201,23 @@ fn a_file_that_is_no_text_is_refused_with_its_place() {
     assert_eq!(mistakes.len(), 1);
     assert_eq!((mistakes[0].line, mistakes[0].column, mistakes[0].message.as_str()), (2, 6, "not UTF-8"));
 }
+
+#[test]
+fn the_own_key_is_made_once_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = Directory::new("own-key");
+    let state_dir = directory.0.join("state");
+    let made = own_key(&state_dir).expect("the temporary directory is writable");
+    let file = state_dir.join("gateway.key");
+    let text = std::fs::read(&file).expect("the key was written");
+
+    assert_eq!(made.id(), OWN_KEY);
+    assert_eq!(std::fs::metadata(&file).expect("it exists").permissions().mode() & 0o777, 0o600);
+    own_key(&state_dir).expect("the key that was made is a key");
+    assert_eq!(std::fs::read(&file).expect("it is still there"), text);
+    assert_ne!(text, [b'0'; 33], "the key is random");
+    std::fs::write(&file, "").expect("the temporary directory is writable");
+    let error = own_key(&state_dir).expect_err("an empty file is no key").to_string();
+    assert!(error.contains("gateway.key: a key of 0 bytes is too short"), "{error}");
+}

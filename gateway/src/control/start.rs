@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::cluster::Cluster;
 use super::{reload, sockets};
 use crate::classify::{Engine, SelfTestError};
-use crate::config::{Config, IoKind, Listener, OnError};
+use crate::config::{self, Config, IoKind, Listener, OnError, OwnKeyError};
 use crate::diagnostic::Diagnostic;
 use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
@@ -29,6 +29,9 @@ pub enum StartError {
     /// The linked pattern matcher is not the one that was tested.
     #[error("the classification engine failed its self-test, so nothing is served: {0}")]
     Engine(#[from] SelfTestError),
+    /// The gateway's own key can neither be read nor made.
+    #[error(transparent)]
+    OwnKey(#[from] OwnKeyError),
     /// A certificate, key or authority file cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -87,7 +90,7 @@ const FIRST_GENERATION: u64 = 1;
 /// The first thing that keeps the gateway from serving as configured.
 pub(super) fn start(config: Config) -> Result<Started, StartError> {
     Engine::self_test()?;
-    let keys = Arc::new(config.keys.clone());
+    let keys = Arc::new(config.keys.clone().or(config::own_key(&config.state_dir)?));
     let (policy, policy_source) =
         reload::compile(&config.policy, &keys, FIRST_GENERATION).map_err(StartError::Mistakes)?;
     let policy = Arc::new(policy);

@@ -49,6 +49,11 @@ impl Key {
         Ok(Self::of_any_length(id, secret, secret))
     }
 
+    /// A key that everyone can derive: for checking and trying policies.
+    pub fn stand_in(id: &str) -> Self {
+        Self::of_any_length(id, id.as_bytes(), &Sha256::digest(id))
+    }
+
     fn of_any_length(id: &str, secret: &[u8], cipher_secret: &[u8]) -> Self {
         let mac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length (RFC 2104 section 2)");
         Self { id: id.to_owned(), mac, ff1: Ff1::new(cipher_secret).map(Arc::new) }
@@ -113,7 +118,7 @@ impl fmt::Debug for Key {
 pub enum Keys {
     /// Those of the configuration.
     Configured(Vec<Key>),
-    /// Any name, with a key that everyone can derive: for trying policies where no configuration is.
+    /// Any name, with its stand-in: for trying policies where no configuration is.
     StandIn,
 }
 
@@ -122,7 +127,18 @@ impl Keys {
     pub fn find(&self, id: &str) -> Option<Key> {
         match self {
             Self::Configured(keys) => keys.iter().find(|key| key.id == id).cloned(),
-            Self::StandIn => Some(Key::of_any_length(id, id.as_bytes(), &Sha256::digest(id))),
+            Self::StandIn => Some(Key::stand_in(id)),
+        }
+    }
+
+    /// These and one more, unless one of its name is among them.
+    pub fn or(self, key: Key) -> Self {
+        match self {
+            Self::Configured(mut keys) if keys.iter().all(|other| other.id != key.id) => {
+                keys.push(key);
+                Self::Configured(keys)
+            }
+            keys => keys,
         }
     }
 

@@ -57,8 +57,8 @@ impl Rules {
         for (position, rule) in policy["rule"].as_array().unwrap().iter().enumerate() {
             let detectors = rule.get("detectors").and_then(toml::Value::as_array);
             for detector in detectors.into_iter().flatten() {
-                let expectation = expectation(rule, position);
-                rules.entry(detector.as_str().unwrap().to_owned()).or_insert(expectation);
+                let first = rules.entry(detector.as_str().unwrap().to_owned());
+                first.or_insert_with(|| expectation(rule, position));
             }
         }
         Self(rules)
