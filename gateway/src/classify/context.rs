@@ -12,6 +12,10 @@ const KEY_BYTES_MAX: usize = 48;
 /// How far back the name of an array is looked for, bytes.
 const ARRAY_BYTES_MAX: usize = 192;
 
+/// Bytes at most of the operator between a key and its value, and of what opens or closes either.
+const OPERATOR_BYTES_MAX: usize = 4;
+const OPENING_BYTES_MAX: usize = 8;
+
 /// Words of a phrase at most.
 const PHRASE_WORDS_MAX: usize = 3;
 
@@ -23,6 +27,20 @@ const PHRASE_WORDS_MAX: usize = 3;
 pub(super) struct Words {
     /// Open addressing by the hash of the letters; a power of two, at most half full.
     slots: Vec<Option<Slot>>,
+}
+
+/// A set of words: one bit for each slot.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WordSet {
+    bits: Vec<u64>,
+}
+
+impl WordSet {
+    #[inline]
+    fn contains(&self, word: u16) -> bool {
+        let word = usize::from(word);
+        self.bits.get(word / 64).is_some_and(|bits| bits >> (word % 64) & 1 == 1)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -45,8 +63,35 @@ impl Words {
         (!words.is_empty()).then_some(set)
     }
 
+    /// The words that some of `owners` look for.
+    pub(super) fn of_owners(&self, owners: impl Iterator<Item = u16>) -> WordSet {
+        let owners: Vec<u16> = owners.collect();
+        let mut set = WordSet { bits: vec![0; self.slots.len().div_ceil(64)] };
+        for (index, slot) in self.slots.iter().enumerate() {
+            let is_owned = slot.iter().flat_map(|slot| &slot.owners).any(|owner| owners.contains(owner));
+            set.bits[index / 64] |= u64::from(is_owned) << (index % 64);
+        }
+        set
+    }
+
+    /// Calls `found(word)` for every word with which the letters of `text` end.
+    pub(super) fn find_last(&self, text: &[u8], mut found: impl FnMut(u16)) {
+        let last = text.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |last| last + 1);
+        self.find_ends(text, |word, end| {
+            if end == last {
+                found(word);
+            }
+        });
+    }
+
     /// Calls `found(word)` for every word in `text`, possibly more than once.
     pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(u16)) {
+        self.find_ends(text, |word, _| found(word));
+    }
+
+    /// Calls `found(word, end)` for every word in `text`.
+    #[inline]
+    fn find_ends(&self, text: &[u8], mut found: impl FnMut(u16, usize)) {
         // Hashes of the phrases that began with this word, the one before, and the one before that.
         let mut phrases = [None; PHRASE_WORDS_MAX];
         let mut end_before = 0;
@@ -61,17 +106,17 @@ impl Words {
             for hash in phrases.iter_mut().flatten() {
                 *hash = letters.iter().copied().fold(*hash, extend_hash);
                 if last.eq_ignore_ascii_case(b"s") {
-                    self.report(*hash, &mut found);
+                    self.report(*hash, |word| found(word, end));
                 }
                 *hash = last.iter().copied().fold(*hash, extend_hash);
-                self.report(*hash, &mut found);
+                self.report(*hash, |word| found(word, end));
             }
             (end_before, at) = (end, end);
         }
     }
 
     #[inline]
-    fn report(&self, hash: u64, found: &mut impl FnMut(u16)) {
+    fn report(&self, hash: u64, found: impl FnOnce(u16)) {
         let at = self.position(hash);
         if self.slots[at].is_some() {
             found(at as u16);
@@ -130,12 +175,12 @@ pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
     while at > floor {
         at -= 1;
         let key = match field[at] {
-            b'"' | b'\'' => key_before(field, at),
+            b'"' | b'\'' | b'`' => key_before(field, at),
             b'=' | b':' if at + 1 == start => key_before(field, at + 1),
             b'>' => Some(element_before(field, at)),
             b'{' | b'[' => Some(name_of_container(field, at)),
             b',' if at + 1 == start => Some(array_before(field, at)),
-            b'\n' => return (at + 1, false),
+            b'\n' => return line_before(field, at),
             _ => None,
         };
         if let Some(key) = key {
@@ -144,6 +189,15 @@ pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
     }
     let whole_word = field[floor..start].iter().position(|byte| !byte.is_ascii_alphabetic());
     (if floor == 0 { 0 } else { floor + whole_word.unwrap_or(0) }, false)
+}
+
+/// Where the region of a line begins whose `\n` is at `end`: at the XML element that the line is the content of.
+fn line_before(field: &[u8], end: usize) -> (usize, bool) {
+    let close = skip_back(field, end, |byte| byte.is_ascii_whitespace());
+    match close.checked_sub(1).filter(|close| field[*close] == b'>') {
+        Some(close) => (element_before(field, close), true),
+        None => (end + 1, false),
+    }
 }
 
 /// Whether nothing but digits and spaces is there: rows of numbers have no context. Eight bytes at a time, by
@@ -161,6 +215,54 @@ fn are_digits_and_spaces(window: &[u8; 32]) -> bool {
     })
 }
 
+/// The key of the value that begins at `start`: before an operator and what opens the value.
+pub(super) fn key_of(field: &[u8], start: usize) -> Option<&[u8]> {
+    field.get(start).filter(|byte| !is_opening(**byte))?;
+    let opened = start - run_back(field, start, OPENING_BYTES_MAX, is_opening);
+    let operator = opened - run_back(field, opened, OPERATOR_BYTES_MAX, is_operator);
+    let end = operator - run_back(field, operator, OPENING_BYTES_MAX, is_opening);
+    let begin = end - run_back(field, end, KEY_BYTES_MAX, is_name_byte);
+    (operator < opened && begin < end).then(|| &field[begin..end])
+}
+
+/// Where the value begins whose key has its operator, or a part of it, at `operator`.
+pub(super) fn value_of(text: &[u8], operator: usize) -> usize {
+    let run = |from: usize, most: usize, is_member: fn(u8) -> bool| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.iter().take(most).take_while(|byte| is_member(**byte)).count()
+    };
+    let opening = operator + run(operator, OPERATOR_BYTES_MAX, is_operator);
+    opening + run(opening, OPENING_BYTES_MAX, is_opening)
+}
+
+/// The last three letters of the key before the operator at `operator`, lower case.
+pub(super) fn key_end(text: &[u8], operator: usize) -> Option<[u8; 3]> {
+    let first = operator - run_back(text, operator, OPERATOR_BYTES_MAX, is_operator);
+    let end = first - run_back(text, first, OPENING_BYTES_MAX, is_opening);
+    let name = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| is_name_byte(**byte));
+    let mut letters = name.filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);
+    let [three, two, one] = [letters.next()?, letters.next()?, letters.next()?];
+    Some([one, two, three])
+}
+
+/// Length of the run of members before `at`.
+fn run_back(text: &[u8], at: usize, most: usize, is_member: impl Fn(u8) -> bool) -> usize {
+    text[..at].iter().rev().take(most).take_while(|byte| is_member(**byte)).count()
+}
+
+/// What stands between an operator and a value or a key.
+fn is_opening(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\')
+}
+
+fn is_operator(byte: u8) -> bool {
+    matches!(byte, b':' | b'=' | b'>' | b'?' | b'.')
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    is_key_byte(byte) || byte == b' '
+}
+
 /// Where the region after `end` ends: with the value, at most `WINDOW_BYTES` on.
 pub(super) fn after(field: &[u8], end: usize) -> usize {
     let rest = &field[end..field.len().min(end + WINDOW_BYTES)];
@@ -175,6 +277,7 @@ fn key_before(field: &[u8], value: usize) -> Option<usize> {
     let separator = skip_back(field, value, |byte| matches!(byte, b' ' | b'\\' | b'\t'));
     match field.get(separator.checked_sub(1)?)? {
         b':' | b'=' => Some(key_start(field, separator - 1)),
+        b'>' if separator > 1 && field[separator - 2] == b'=' => Some(key_start(field, separator - 1)),
         b',' => Some(array_before(field, separator - 1)),
         b'[' | b'{' => Some(name_of_container(field, separator - 1)),
         _ => None,
@@ -183,10 +286,11 @@ fn key_before(field: &[u8], value: usize) -> Option<usize> {
 
 /// The start of the key whose separator is at `separator`.
 fn key_start(field: &[u8], separator: usize) -> usize {
-    let end = skip_back(field, separator, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\''));
+    let operator = separator - run_back(field, separator, OPERATOR_BYTES_MAX, is_operator);
+    let end = skip_back(field, operator, |byte| matches!(byte, b' ' | b'\\' | b'"' | b'\''));
     let floor = end.saturating_sub(KEY_BYTES_MAX);
     let is_key =
-        |byte: u8| is_key_byte(byte) || byte == b' ' && field.get(end) != Some(&b'=') && end != separator;
+        |byte: u8| is_key_byte(byte) || byte == b' ' && field.get(end) != Some(&b'=') && end != operator;
     let mut start = end;
     while start > floor && is_key(field[start - 1]) {
         start -= 1;
@@ -225,6 +329,8 @@ fn array_before(field: &[u8], comma: usize) -> usize {
         at -= 1;
         match field[at] {
             b'[' => return name_of_container(field, at),
+            // The name is the argument before the value: `set("name", "value")`.
+            b'(' => return at + 1,
             b'{' | b'}' | b']' | b':' | b'=' | b'\n' => return comma,
             _ => {}
         }
@@ -258,6 +364,10 @@ pub(super) struct Near {
     start: usize,
     /// Whether the region before it is the key of the value and nothing else.
     is_key: bool,
+    /// What [`Words::find_last`] reported of the key of the value at `value`.
+    last_words: Vec<u16>,
+    /// As `start`.
+    value: usize,
     memory: Vec<Remembered>,
 }
 
@@ -281,12 +391,30 @@ impl Near {
     /// Nothing is near, nothing remembered.
     pub(super) fn new() -> Self {
         let memory = vec![Remembered::default(); REMEMBERED_KEYS];
-        Self { words: Vec::with_capacity(64), start: 0, is_key: false, memory }
+        let (words, last_words) = (Vec::with_capacity(64), Vec::with_capacity(8));
+        Self { words, start: 0, is_key: false, last_words, value: 0, memory }
     }
 
     /// Forgets the start at hand: another text begins.
     pub(super) fn begin_text(&mut self) {
-        self.start = 0;
+        (self.start, self.value) = (0, 0);
+    }
+
+    /// Looks at the last words of the key of the value at `start`, unless it did already.
+    pub(super) fn look_key(&mut self, words: &Words, field: &[u8], offset: usize, start: usize) {
+        if self.value == offset + start + 1 {
+            return;
+        }
+        self.value = offset + start + 1;
+        self.last_words.clear();
+        if let Some(key) = key_of(field, start) {
+            words.find_last(key, |word| self.last_words.push(word));
+        }
+    }
+
+    /// Whether the key ends in a word of `owner`.
+    pub(super) fn key_ends(&self, words: &Words, owner: u16) -> bool {
+        self.last_words.iter().any(|word| words.owns(*word, owner))
     }
 
     /// Looks at the region before `start` of `field`, which lies at `offset` of the text, unless it did already.
@@ -318,6 +446,16 @@ impl Near {
     /// Whether a word of `owner` is in the region before the start.
     pub(super) fn has(&self, words: &Words, owner: u16) -> bool {
         self.words.iter().any(|word| words.owns(*word, owner))
+    }
+
+    /// Whether one of the words is in the region before the start.
+    pub(super) fn has_any(&self, words: &WordSet) -> bool {
+        self.words.iter().any(|word| words.contains(*word))
+    }
+
+    /// Whether the key ends in one of the words.
+    pub(super) fn key_ends_in_any(&self, words: &WordSet) -> bool {
+        self.last_words.iter().any(|word| words.contains(*word))
     }
 
     /// Whether the region is the key of the value: what stands after the value says nothing about it.
@@ -366,6 +504,10 @@ mod tests {
             (r#"{"ssn":{"value":"123456789"}}"#, r#"ssn":{"value":""#),
             (r#"{"ssn":["1","2","123456789"]}"#, r#"ssn":["1","2",""#),
             (r#"{\"ssn\":\"123456789\"}"#, r#"ssn\":\""#),
+            ("ssn ::= \"123456789\"", "ssn ::= \""),
+            ("x = {\"ssn\" => \"123456789\"}", "ssn\" => \""),
+            ("set(\"ssn\", \"123456789\")", "ssn\", \""),
+            ("<a>1</a><ssn>\n  123456789\n</ssn>", "<ssn>\n  "),
             ("ssn=1 n=123456789", "n="),
             ("<ssn>1</ssn><n>123456789</n>", "<n>"),
             ("ssn,123456789,x", ","),
@@ -381,6 +523,33 @@ mod tests {
             );
         }
         assert!(!region(r#"{"a":"ssn","n": 123456789}"#).contains("ssn"));
+    }
+
+    #[test]
+    fn a_value_has_the_key_before_its_operator() {
+        let cases = [
+            (r#"{"password":"VALUE"}"#, Some("password")),
+            ("db_password = 'VALUE'", Some("db_password")),
+            (r#"{\"pwd\": \"VALUE\"}"#, Some("pwd")),
+            ("<pin>VALUE</pin>", Some("pin")),
+            ("TOKEN ::= `VALUE`", Some("TOKEN")),
+            ("\"key\" => \"VALUE\"", Some("key")),
+            ("date of birth: VALUE", Some("date of birth")),
+            ("the VALUE", None),
+            (r#"["a","VALUE"]"#, None),
+            ("=VALUE", None),
+        ];
+        for (text, expected) in cases {
+            let start = text.find("VALUE").unwrap();
+            let key = key_of(text.as_bytes(), start).map(|key| std::str::from_utf8(key).unwrap());
+            assert_eq!(key, expected, "{text}");
+            let operator = text.find([':', '=', '>']).unwrap_or(start);
+            if let Some(key) = key {
+                assert_eq!(value_of(text.as_bytes(), operator), start, "{text}");
+                let letters = key.to_ascii_lowercase().replace([' ', '_'], "");
+                assert!(letters.as_bytes().ends_with(&key_end(text.as_bytes(), operator).unwrap()), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use super::shapes::is_token;
+
 /// What must not touch a match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -17,6 +19,8 @@ pub enum Edges {
     Number,
     /// As `Word`; nor may the match be part of a longer dotted, coloned or hyphenated name.
     Address,
+    /// As `Word`; nor may the match go on before or after as base64, a path, or a name with hyphens and dots.
+    Value,
 }
 
 impl Edges {
@@ -37,6 +41,7 @@ impl Edges {
         match self {
             Self::None => true,
             Self::Word => true,
+            Self::Value => !is_token(before),
             Self::Number => before != b'+' && !continues_number(field, start),
             Self::Address => !continues_address(field, start),
         }
@@ -60,6 +65,11 @@ impl Edges {
                 let hyphenated = after == b'-' && second.is_ascii_alphabetic();
                 let colons = after == b':' && second == b':';
                 !(is_word(after) || dotted && !port || hyphenated || colons)
+            }
+            Self::Value => {
+                let goes_on = matches!(after, b'+' | b'/' | b'=' | b'~' | b'@' | b'$');
+                let joined = matches!(after, b'-' | b'.' | b':') && is_word(second);
+                !(is_word(after) || goes_on || joined)
             }
         }
     }
@@ -171,6 +181,11 @@ mod tests {
             (Edges::Address, "10.0.0.1:8080", "10.0.0.1", (true, true)),
             (Edges::Address, "ip:10.0.0.1-10.0.0.9", "10.0.0.1", (true, true)),
             (Edges::Address, "v-1.2.3.4-rc1", "1.2.3.4", (false, false)),
+            (Edges::Value, "key=abc; x", "abc", (true, true)),
+            (Edges::Value, "the key abc. And", "abc", (true, true)),
+            (Edges::Value, "key=abc-d", "abc", (true, false)),
+            (Edges::Value, "key=abc=", "abc", (true, false)),
+            (Edges::Value, "x-abc", "abc", (false, true)),
         ];
         for (edges, text, value, expected) in cases {
             assert_eq!(allowed(edges, text, value), expected, "{edges:?} {text}");

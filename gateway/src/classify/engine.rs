@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use regex_syntax::hir::Hir;
 
 use super::automaton::Forward;
-use super::context::Words;
+use super::context::{WordSet, Words};
 use super::edges::Edges;
 use super::hyperscan::{Database, Expression};
-use super::plan::{self, Candidates, Literal, Plan, Reach, Refusal};
+use super::plan::{self, Back, Candidates, Literal, Plan, Reach, Refusal};
 use super::scan::Scratch;
 use super::shapes::{Minimum, Trigger};
+use super::trigrams::Trigrams;
 use super::validate::Validator;
 use super::{Context, DetectorSpec, EngineError, SelfTestError, self_test};
 use crate::payload::DetectorIndex;
@@ -23,12 +24,18 @@ pub struct Engine {
     pub(super) groups: Vec<Group>,
     /// For each trigger, in the order of [`Trigger::ALL`], its groups.
     pub(super) by_trigger: [Vec<u16>; Trigger::ALL.len()],
+    /// Groups by the first bytes of a token.
+    pub(super) prefixes: Trigrams,
+    /// Groups by the last letters of a key.
+    pub(super) keys: Trigrams,
     /// The shortest runs of digits that some group needs.
     pub(super) minimum: Minimum,
     /// `None` when no detector needs it.
     pub(super) hyperscan: Option<Literals>,
     /// `None` when no detector has context words.
     pub(super) words: Option<Words>,
+    /// Whether some detector's findings yield to others.
+    pub(super) has_fallback: bool,
 }
 
 /// What Hyperscan looks for.
@@ -58,10 +65,10 @@ pub(super) struct Group {
     pub(super) members: Vec<Member>,
     /// Longest match of any member, bytes.
     pub(super) bytes_max: usize,
-    /// Whether every member needs a context word.
-    pub(super) needs_context: bool,
-    /// The owners of the members' context words.
-    pub(super) keyword_owners: Vec<u16>,
+    /// What every member needs; `None` when they differ.
+    pub(super) context: Context,
+    /// The members' context words.
+    pub(super) keywords: WordSet,
 }
 
 /// One alternative of a shape.
@@ -90,7 +97,8 @@ impl Engine {
             let index = index.ok_or_else(|| vec![too_many(spec)])?;
             for shape in &spec.shapes {
                 let member = member(index, spec, shape);
-                let added = plan::plan(&shape.pattern, shape.trigger).and_then(|plans| {
+                errors.extend(short_keyword(spec, shape));
+                let added = plan::plan(shape).and_then(|plans| {
                     plans.into_iter().try_for_each(|plan| draft.add(shape.edges, plan, &member))
                 });
                 errors.extend(added.err().map(|refusal| error(spec, refusal)));
@@ -141,6 +149,7 @@ struct Draft {
     /// Groups of the pass over shapes that further patterns may join, by what they must share.
     joinable: HashMap<(Trigger, usize, Edges, Context), usize>,
     by_trigger: [Vec<u16>; Trigger::ALL.len()],
+    prefixes: Vec<([u8; 3], u16)>,
     minimum: Option<Minimum>,
     expressions: Vec<Expression>,
     targets: Vec<Target>,
@@ -150,6 +159,8 @@ struct Draft {
 struct GroupDraft {
     edges: Edges,
     reach: Reach,
+    /// The automaton of a single pattern.
+    forward: Option<Forward>,
     patterns: Vec<Hir>,
     members: Vec<Member>,
 }
@@ -158,20 +169,31 @@ impl Draft {
     /// Adds one alternative of a shape.
     fn add(&mut self, edges: Edges, plan: Plan, member: &Member) -> Result<(), Refusal> {
         // Alone it must be small enough; many small ones may be too large together.
-        Forward::new(std::slice::from_ref(&plan.pattern)).map_err(|_| plan::too_large())?;
+        let forward = Forward::new(std::slice::from_ref(&plan.pattern)).map_err(|_| plan::too_large())?;
+        let draft = GroupDraft {
+            edges,
+            reach: plan.reach,
+            forward: Some(forward),
+            patterns: vec![plan.pattern],
+            members: vec![member.clone()],
+        };
         match plan.candidates {
             Candidates::Shape { trigger, digits, joined, group_max } => {
                 if trigger == Trigger::Digits {
                     self.need(digits, joined, group_max);
                 }
-                self.add_shape(trigger, edges, plan.pattern, plan.reach, member);
+                self.add_shape(trigger, draft);
             }
             Candidates::Literals(literals) => {
-                let group = self.push_group(edges, plan.pattern, plan.reach, member);
+                let group = self.push_group(draft);
                 literals.into_iter().for_each(|literal| self.add_literal(literal, group));
             }
+            Candidates::Prefixes(prefixes) => {
+                let group = self.push_group(draft);
+                self.prefixes.extend(prefixes.into_iter().map(|prefix| (prefix, group)));
+            }
             Candidates::Expression(expression) => {
-                let group = self.push_group(edges, plan.pattern, plan.reach, member);
+                let group = self.push_group(draft);
                 self.expressions.push(expression);
                 self.targets.push(Target { length: 0, groups: vec![group] });
             }
@@ -190,27 +212,29 @@ impl Draft {
         }
     }
 
-    fn add_shape(&mut self, trigger: Trigger, edges: Edges, pattern: Hir, reach: Reach, member: &Member) {
-        let key = match reach {
-            Reach::Back(length) => Some((trigger, length, edges, member.context)),
-            Reach::Reverse(_) => None,
+    fn add_shape(&mut self, trigger: Trigger, draft: GroupDraft) {
+        let key = match (&draft.reach, draft.members.as_slice()) {
+            (Reach::Match(Back::Bytes(length)), [member]) => {
+                Some((trigger, *length, draft.edges, member.context))
+            }
+            _ => None,
         };
-        if let Some(draft) =
-            key.and_then(|key| self.joinable.get(&key)).and_then(|at| self.groups.get_mut(*at))
-        {
-            draft.patterns.push(pattern);
-            draft.members.push(member.clone());
+        let joined = key.and_then(|key| self.joinable.get(&key)).and_then(|at| self.groups.get_mut(*at));
+        if let Some(joined) = joined {
+            joined.forward = None;
+            joined.patterns.extend(draft.patterns);
+            joined.members.extend(draft.members);
             return;
         }
-        let group = self.push_group(edges, pattern, reach, member);
+        let group = self.push_group(draft);
         self.by_trigger[trigger as usize].push(group);
         if let Some(key) = key {
             self.joinable.insert(key, usize::from(group));
         }
     }
 
-    fn push_group(&mut self, edges: Edges, pattern: Hir, reach: Reach, member: &Member) -> u16 {
-        self.groups.push(GroupDraft { edges, reach, patterns: vec![pattern], members: vec![member.clone()] });
+    fn push_group(&mut self, draft: GroupDraft) -> u16 {
+        self.groups.push(draft);
         u16::try_from(self.groups.len() - 1).expect("compile() bounds the detectors, and each has few shapes")
     }
 
@@ -246,9 +270,10 @@ impl Draft {
                 targets: self.targets,
             })
         };
+        let words = words(specs);
         let mut groups = Vec::new();
         for draft in self.groups {
-            groups.push(draft.finish().map_err(|refusal| {
+            groups.push(draft.finish(words.as_ref()).map_err(|refusal| {
                 vec![EngineError {
                     detector: "the group".to_owned(),
                     problem: refusal.problem,
@@ -256,33 +281,43 @@ impl Draft {
                 }]
             })?);
         }
+        let mut prefixes = Trigrams::new();
+        self.prefixes.iter().for_each(|(prefix, group)| prefixes.insert(*prefix, *group));
+        let keys = keys(specs, &groups, &self.by_trigger[Trigger::Key as usize]);
         Ok(Engine {
             specs: specs.to_vec(),
+            prefixes,
+            keys,
             groups,
             by_trigger: self.by_trigger,
             minimum: self.minimum.unwrap_or(NO_MINIMUM),
             hyperscan,
-            words: words(specs),
+            words,
+            has_fallback: specs.iter().any(|spec| spec.fallback),
         })
     }
 }
 
 impl GroupDraft {
-    fn finish(self) -> Result<Group, Refusal> {
-        let forward = Forward::new(&self.patterns).map_err(|_| plan::too_large())?;
+    fn finish(self, words: Option<&Words>) -> Result<Group, Refusal> {
+        let forward = match self.forward {
+            Some(forward) => forward,
+            None => Forward::new(&self.patterns).map_err(|_| plan::too_large())?,
+        };
         let bytes_max = self.members.iter().map(|member| member.bytes_max).max().unwrap_or(0);
-        let mut keyword_owners: Vec<u16> =
-            self.members.iter().map(|member| keyword_owner(member.detector)).collect();
-        keyword_owners.dedup();
-        let needs_context = self.members.iter().all(|member| member.context == Context::Required);
+        let owners = self.members.iter().map(|member| keyword_owner(member.detector));
+        let keywords = words.map_or_else(WordSet::default, |words| words.of_owners(owners));
+        let first = self.members.first().map_or(Context::None, |member| member.context);
+        let context =
+            if self.members.iter().all(|member| member.context == first) { first } else { Context::None };
         Ok(Group {
             edges: self.edges,
             reach: self.reach,
             forward,
             members: self.members,
             bytes_max,
-            needs_context,
-            keyword_owners,
+            context,
+            keywords,
         })
     }
 }
@@ -311,6 +346,22 @@ pub(super) fn keyword_owner(detector: u16) -> u16 {
     2 * detector
 }
 
+/// The groups that look at the values of keys, by the last letters of their keywords and of the plurals.
+fn keys(specs: &[DetectorSpec], groups: &[Group], keyed: &[u16]) -> Trigrams {
+    let mut keys = Trigrams::new();
+    for group in keyed {
+        let members = groups.get(usize::from(*group)).into_iter().flat_map(|group| &group.members);
+        let specs = members.filter_map(|member| specs.get(usize::from(member.detector)));
+        for word in specs.flat_map(|spec| &spec.keywords) {
+            let letters: Vec<u8> = word.bytes().filter(u8::is_ascii_alphabetic).collect();
+            let plural = [letters.as_slice(), b"s"].concat();
+            let ends = [letters.last_chunk().copied(), plural.last_chunk().copied()];
+            ends.into_iter().flatten().for_each(|end| keys.insert(end, *group));
+        }
+    }
+    keys
+}
+
 /// The context words of all detectors: owner `2 d` looks for a keyword of detector `d`, `2 d + 1` for a word
 /// against it.
 fn words(specs: &[DetectorSpec]) -> Option<Words> {
@@ -327,6 +378,17 @@ fn words(specs: &[DetectorSpec]) -> Option<Words> {
 
 fn error(spec: &DetectorSpec, refusal: Refusal) -> EngineError {
     EngineError { detector: spec.id.clone(), problem: refusal.problem, advice: refusal.advice }
+}
+
+/// A key is recognised by its last three letters.
+fn short_keyword(spec: &DetectorSpec, shape: &super::Shape) -> Option<EngineError> {
+    let is_short = |word: &&String| word.bytes().filter(u8::is_ascii_alphabetic).count() < 3;
+    let short = spec.keywords.iter().find(is_short).filter(|_| shape.context == Context::Key)?;
+    Some(EngineError {
+        detector: spec.id.clone(),
+        problem: format!("the keyword `{short}` is too short to be the end of a key"),
+        advice: "use three letters or more".to_owned(),
+    })
 }
 
 fn too_many(spec: &DetectorSpec) -> EngineError {

@@ -29,10 +29,13 @@ mod shapes;
 #[expect(unsafe_code, reason = "AVX2 intrinsics")]
 mod simd;
 mod spec;
+mod starts;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod trigrams;
 mod validate;
+mod work;
 
 pub use edges::Edges;
 pub use engine::Engine;

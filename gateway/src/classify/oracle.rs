@@ -1,10 +1,12 @@
 //! What the engine must find, computed naively: every start of every field is tried with the `regex` crate, the
 //! same validators and the same context, without prefilter, SIMD, Hyperscan or our automata.
 
+use std::collections::HashSet;
+
 use regex::bytes::Regex;
 
 use super::context::{self, Words};
-use super::edges::Edges;
+use super::spec::AFTER_BYTES_MAX;
 use super::validate::Match;
 use super::{Context, DetectorSpec, Engine, Shape};
 use crate::payload::{DetectorIndex, Field, Finding, Part};
@@ -25,6 +27,13 @@ struct Detector {
 /// One shape.
 struct Naive {
     shape: Shape,
+    pattern: Pattern,
+    /// What must stand before it.
+    after: Option<Pattern>,
+}
+
+/// A regular expression.
+struct Pattern {
     /// Finds where it may start.
     anywhere: Regex,
     /// Matches a whole slice.
@@ -50,60 +59,101 @@ impl Oracle {
         let mut findings = Vec::new();
         for (index, field) in (0..).zip(fields) {
             for (index_of, detector) in (0..).zip(&self.detectors) {
-                let bytes = &text[field.range()];
-                let mut at = 0;
-                while let Some((start, end)) = detector.leftmost(bytes, at) {
+                for (start, end) in detector.findings(&text[field.range()]) {
                     findings.push(Finding {
                         detector: DetectorIndex(index_of),
                         field: index,
                         start: field.start + start as u32,
                         end: field.start + end as u32,
                     });
-                    at = end;
                 }
             }
         }
         findings.sort_by_key(|f| (f.field, f.start, std::cmp::Reverse(f.end), f.detector));
+        let yields = |finding: &Finding| self.detectors[usize::from(finding.detector.0)].spec.fallback;
+        let others: Vec<Finding> = findings.iter().filter(|finding| !yields(finding)).copied().collect();
+        let overlap = |one: &Finding, other: &Finding| {
+            one.field == other.field && one.start < other.end && other.start < one.end
+        };
+        findings.retain(|finding| !yields(finding) || !others.iter().any(|other| overlap(finding, other)));
         findings
     }
 }
 
 impl Naive {
     fn new(shape: &Shape) -> Self {
-        let regex =
-            |pattern: String| regex::bytes::RegexBuilder::new(&pattern).unicode(false).build().unwrap();
-        let (anywhere, whole) = (regex(shape.pattern.clone()), regex(format!("^(?s-m:{})$", shape.pattern)));
-        Self { shape: shape.clone(), anywhere, whole }
+        let pattern = Pattern::new(&shape.pattern);
+        let after = shape.after.as_deref().map(Pattern::new);
+        Self { shape: shape.clone(), pattern, after }
     }
 
-    /// The ends of all accepted matches that start at `start`.
-    fn ends<'a>(
-        &'a self,
-        spec: &'a DetectorSpec,
-        field: &'a [u8],
-        start: usize,
-    ) -> impl Iterator<Item = Match<'a>> {
-        let limit = field.len().min(start + spec.max_length as usize);
-        let edges: Edges = self.shape.edges;
-        (start + 1..=limit)
-            .filter(move |end| edges.allow_start(field, start) && edges.allow_end(field, *end))
-            .filter(move |end| self.whole.is_match(&field[start..*end]))
-            .map(move |end| Match { field, start, end })
+    /// Where a match may start in `field`, ascending.
+    fn starts(&self, field: &[u8]) -> Vec<usize> {
+        let mut starts = self.pattern.starts(field);
+        if let Some(after) = &self.after {
+            let begins = after.starts(field);
+            let ends: HashSet<usize> =
+                begins.into_iter().flat_map(|begin| after.ends(field, begin, AFTER_BYTES_MAX)).collect();
+            starts.retain(|start| ends.contains(start));
+        }
+        starts.retain(|start| self.shape.edges.allow_start(field, *start));
+        starts
+    }
+}
+
+impl Pattern {
+    fn new(pattern: &str) -> Self {
+        let regex = |pattern: &str| regex::bytes::RegexBuilder::new(pattern).unicode(false).build().unwrap();
+        Self { anywhere: regex(pattern), whole: regex(&format!("^(?s-m:{pattern})$")) }
+    }
+
+    /// Where matches start, ascending.
+    fn starts(&self, field: &[u8]) -> Vec<usize> {
+        let mut starts = Vec::new();
+        let mut from = 0;
+        while let Some(found) = self.anywhere.find_at(field, from) {
+            starts.push(found.start());
+            from = found.start() + 1;
+            if from > field.len() {
+                break;
+            }
+        }
+        starts
+    }
+
+    /// The ends of all matches that start at `start`, at most `bytes_max` long.
+    fn ends(&self, field: &[u8], start: usize, bytes_max: usize) -> Vec<usize> {
+        let limit = field.len().min(start + bytes_max);
+        (start + 1..=limit).filter(|end| self.whole.is_match(&field[start..*end])).collect()
     }
 }
 
 impl Detector {
-    /// The leftmost start at or after `from` at which some shape is accepted, and its longest end.
-    fn leftmost(&self, field: &[u8], from: usize) -> Option<(usize, usize)> {
-        let begins =
-            |naive: &Naive, start| naive.anywhere.find_at(field, start).is_some_and(|m| m.start() == start);
-        (from..field.len()).find_map(|start| {
-            let shapes = self.shapes.iter().filter(|naive| begins(naive, start));
-            let found = shapes
-                .flat_map(|naive| naive.ends(&self.spec, field, start).map(move |found| (naive, found)));
-            let longest = found.filter_map(|(naive, found)| self.accepted_end(&naive.shape, &found)).max();
-            longest.map(|end| (start, end))
-        })
+    /// All findings in `field`: leftmost start first and there the longest accepted end, then on from that end.
+    fn findings(&self, field: &[u8]) -> Vec<(usize, usize)> {
+        let mut tries: Vec<(usize, &Naive)> = Vec::new();
+        for naive in &self.shapes {
+            tries.extend(naive.starts(field).into_iter().map(|start| (start, naive)));
+        }
+        tries.sort_by_key(|(start, _)| *start);
+        let mut findings = Vec::new();
+        let mut from = 0;
+        for same in tries.chunk_by(|one, other| one.0 == other.0) {
+            let start = same[0].0;
+            let ends = same.iter().filter_map(|(_, naive)| self.longest(naive, field, start));
+            if let Some(end) = ends.max().filter(|_| start >= from) {
+                findings.push((start, end));
+                from = end;
+            }
+        }
+        findings
+    }
+
+    /// The longest accepted end of a shape at `start`.
+    fn longest(&self, naive: &Naive, field: &[u8], start: usize) -> Option<usize> {
+        let ends = naive.pattern.ends(field, start, self.spec.max_length as usize).into_iter();
+        let allowed = ends.filter(|end| naive.shape.edges.allow_end(field, *end));
+        allowed.filter_map(|end| self.accepted_end(&naive.shape, &Match { field, start, end })).max()
     }
 
     fn accepted_end(&self, shape: &Shape, found: &Match<'_>) -> Option<usize> {
@@ -114,6 +164,12 @@ impl Detector {
         if self.spec.allow.iter().any(|allowed| significant(allowed.as_bytes()) == significant(found.bytes()))
         {
             return None;
+        }
+        if shape.context == Context::Key {
+            let mut ends = false;
+            let key = context::key_of(found.field, found.start).unwrap_or_default();
+            self.words.iter().for_each(|words| words.find_last(key, |_| ends = true));
+            return ends.then_some(end);
         }
         let (before, is_key) = context::before(found.field, found.start);
         let has = |words: &Option<Words>, text: &[u8]| {

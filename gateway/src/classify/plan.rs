@@ -5,10 +5,12 @@ use std::ffi::CString;
 
 use regex_syntax::hir::Hir;
 
-use super::automaton::Reverse;
+use super::automaton::{Forward, Reverse};
+use super::edges::Edges;
 use super::hyperscan::{Expression, HS_FLAG_CASELESS, HS_FLAG_DOTALL};
-use super::shapes::Trigger;
-use super::syntax;
+use super::shapes::{self, TOKEN_BYTES_MIN, Trigger};
+use super::spec::{Context, Shape};
+use super::syntax::{self, Required};
 
 /// Shortest run of leading digits for which a pattern without literals goes to the pass over shapes.
 const LEADING_DIGITS_MIN: usize = 7;
@@ -33,6 +35,8 @@ pub(super) enum Candidates {
     Literals(Vec<Literal>),
     /// The whole expression: the place is its end.
     Expression(Expression),
+    /// Tokens that begin with these bytes.
+    Prefixes(Vec<[u8; 3]>),
 }
 
 /// One literal for Hyperscan.
@@ -47,10 +51,28 @@ pub(super) struct Literal {
 /// How the starts of a match follow from a place.
 #[derive(Debug)]
 pub(super) enum Reach {
+    /// Back from the place.
+    Match(Back),
+    /// What must stand before the match is back from the place; the match starts wherever that ends.
+    After(Back, Box<Forward>),
+}
+
+/// The way from a place back to where something begins.
+#[derive(Debug)]
+pub(super) enum Back {
     /// So many bytes before it.
-    Back(usize),
+    Bytes(usize),
     /// Wherever the reverse automaton says.
     Reverse(Box<Reverse>),
+}
+
+impl Reach {
+    /// The way back from the place.
+    pub(super) fn back(&self) -> &Back {
+        match self {
+            Self::Match(back) | Self::After(back, _) => back,
+        }
+    }
 }
 
 /// Why a shape cannot be searched, and what can.
@@ -69,8 +91,22 @@ impl Literal {
     }
 }
 
-/// Plans each alternative of `pattern`; `trigger` is what the declaration names, if it does.
-pub(super) fn plan(pattern: &str, trigger: Option<Trigger>) -> Result<Vec<Plan>, Refusal> {
+/// Plans each alternative of a shape.
+pub(super) fn plan(shape: &Shape) -> Result<Vec<Plan>, Refusal> {
+    let pattern = parse(&shape.pattern)?;
+    if let Some(after) = &shape.after {
+        return syntax::branches(&parse(after)?)
+            .iter()
+            .map(|after| plan_after(after, pattern.clone()))
+            .collect();
+    }
+    if shape.context == Context::Key {
+        return Ok(vec![at_start(pattern, Trigger::Key)]);
+    }
+    syntax::branches(&pattern).into_iter().map(|branch| plan_branch(branch, shape)).collect()
+}
+
+fn parse(pattern: &str) -> Result<Hir, Refusal> {
     let hir = syntax::parse(pattern).map_err(|problem| Refusal {
         problem: format!("the pattern is not valid: {problem}"),
         advice: "see the syntax of the `regex` crate; look-ahead and back-references do not exist".to_owned(),
@@ -81,30 +117,66 @@ pub(super) fn plan(pattern: &str, trigger: Option<Trigger>) -> Result<Vec<Plan>,
             advice: "give it something that must be there".to_owned(),
         });
     }
-    syntax::branches(&hir).into_iter().map(|branch| plan_branch(branch, trigger)).collect()
+    Ok(hir)
 }
 
-fn plan_branch(pattern: Hir, trigger: Option<Trigger>) -> Result<Plan, Refusal> {
+/// A plan for `pattern` where `after` ends: the literal is in `after`.
+fn plan_after(after: &Hir, pattern: Hir) -> Result<Plan, Refusal> {
+    let pieces = syntax::pieces(after);
+    let required = syntax::required(&pieces).ok_or_else(|| Refusal {
+        problem: "`after` has no literal".to_owned(),
+        advice: "let it contain three bytes or more that must be there".to_owned(),
+    })?;
+    let back = back(&pieces[..required.piece])?;
+    let after = Forward::new(std::slice::from_ref(after)).map_err(|_| too_large())?;
+    Ok(Plan { pattern, candidates: literals(required), reach: Reach::After(back, Box::new(after)) })
+}
+
+fn plan_branch(pattern: Hir, shape: &Shape) -> Result<Plan, Refusal> {
     let pieces = syntax::pieces(&pattern);
-    if let Some(trigger) = trigger.or_else(|| digits_lead(&pieces).then_some(Trigger::Digits)) {
-        return shape(pattern, &pieces, trigger);
+    if let Some(trigger) = shape.trigger.or_else(|| digits_lead(&pieces).then_some(Trigger::Digits)) {
+        return plan_shape(pattern, &pieces, trigger);
+    }
+    if is_token_from_start(&pieces, shape.edges) {
+        if let Some(prefixes) = syntax::prefixes(&pieces) {
+            let candidates = Candidates::Prefixes(prefixes);
+            return Ok(Plan { pattern, candidates, reach: Reach::Match(Back::Bytes(0)) });
+        }
+        if shape.context == Context::Required && shape.edges == Edges::Value {
+            return Ok(at_start(pattern, Trigger::Token));
+        }
     }
     if let Some(required) = syntax::required(&pieces) {
-        let reach = reach(&pieces[..required.piece])?;
-        let caseless = required.caseless;
-        let literals = required.literals.into_iter().map(|bytes| Literal { bytes, caseless }).collect();
-        return Ok(Plan { pattern, candidates: Candidates::Literals(literals), reach });
+        let reach = Reach::Match(back(&pieces[..required.piece])?);
+        return Ok(Plan { pattern, candidates: literals(required), reach });
     }
     let expression = expression(&syntax::pcre(&pattern), HS_FLAG_DOTALL);
     let reverse = Reverse::new(&syntax::without_looks(&pattern)).map_err(|_| too_large())?;
-    let reach = Reach::Reverse(Box::new(reverse));
+    let reach = Reach::Match(Back::Reverse(Box::new(reverse)));
     Ok(Plan { pattern, candidates: Candidates::Expression(expression), reach })
 }
 
+fn literals(required: Required) -> Candidates {
+    let Required { literals, caseless, .. } = required;
+    Candidates::Literals(literals.into_iter().map(|bytes| Literal { bytes, caseless }).collect())
+}
+
+/// Whether every match is found where the pass finds a token: it begins with enough token bytes, and no word
+/// goes on before it.
+fn is_token_from_start(pieces: &[Hir], edges: Edges) -> bool {
+    edges != Edges::None && syntax::leading_run(pieces, shapes::is_token) >= TOKEN_BYTES_MIN
+}
+
+/// A plan for places that are starts.
+fn at_start(pattern: Hir, trigger: Trigger) -> Plan {
+    let candidates = Candidates::Shape { trigger, digits: 0, joined: 0, group_max: 0 };
+    Plan { pattern, candidates, reach: Reach::Match(Back::Bytes(0)) }
+}
+
 /// A plan for the pass over shapes.
-fn shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal> {
+fn plan_shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal> {
     let anchor = match trigger {
-        Trigger::Open | Trigger::CapitalsDigits => Some(0),
+        Trigger::Open | Trigger::CapitalsDigits | Trigger::Token | Trigger::Key => Some(0),
         Trigger::At => syntax::piece_beginning_with(pieces, b'@'),
         Trigger::DottedQuad | Trigger::DottedTriple => syntax::piece_beginning_with(pieces, b'.'),
         Trigger::Colons => syntax::piece_beginning_with(pieces, b':'),
@@ -120,16 +192,16 @@ fn shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal
         syntax::leading_run(&pieces[anchor..], |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
     let group_max = syntax::leading_digits_max(&pieces[anchor..]);
     let candidates = Candidates::Shape { trigger, digits: digits_of(&pieces[anchor..]), joined, group_max };
-    Ok(Plan { pattern, candidates, reach: reach(&pieces[..anchor])? })
+    Ok(Plan { pattern, candidates, reach: Reach::Match(back(&pieces[..anchor])?) })
 }
 
-/// How to get from the end of `prefix` to its starts.
-fn reach(prefix: &[Hir]) -> Result<Reach, Refusal> {
+/// The way from the end of `prefix` to its starts.
+fn back(prefix: &[Hir]) -> Result<Back, Refusal> {
     if let Some(length) = syntax::fixed_length(prefix) {
-        return Ok(Reach::Back(length));
+        return Ok(Back::Bytes(length));
     }
     let prefix = Hir::concat(prefix.iter().map(syntax::without_looks).collect());
-    Reverse::new(&prefix).map(|reverse| Reach::Reverse(Box::new(reverse))).map_err(|_| too_large())
+    Reverse::new(&prefix).map(|reverse| Back::Reverse(Box::new(reverse))).map_err(|_| too_large())
 }
 
 fn digits_lead(pieces: &[Hir]) -> bool {

@@ -1,40 +1,36 @@
-//! One scan: places from both passes, starts from places, findings from starts.
+//! One scan: starts from places (`starts.rs`), findings from starts.
 
-use std::ops::Range;
-
-use super::automaton::Reverse;
 use super::context::Near;
 use super::engine::{Engine, Group, Member, keyword_owner};
-use super::hyperscan::{HsScratch, ScanFailure};
-use super::plan::Reach;
-use super::shapes::Trigger;
+use super::hyperscan::HsScratch;
+use super::spec::AFTER_BYTES_MAX;
+use super::starts::Cursor;
 use super::validate::Match;
-use super::{Context, DetectorSpec, ScanError, simd};
+use super::work::{STEPS_PER_MATCH, STEPS_PER_START, Work};
+use super::{Context, DetectorSpec, ScanError};
 use crate::payload::{DetectorIndex, Field, Finding};
 
 /// Largest text of one scan, bytes; callers cut longer ones between records where they can.
 pub const TEXT_BYTES_MAX: usize = u32::MAX as usize;
 /// Starts that may await confirmation: one for so many bytes of text,
-const BYTES_PER_START: usize = 1;
+pub(super) const BYTES_PER_START: usize = 1;
 /// and so many for any text. The memory for more than these is taken when a text needs it.
-const STARTS_MIN: usize = 1 << 13;
-/// Steps (about one look-up in a table each) that confirming may take: so many per byte of text,
-const STEPS_PER_BYTE: u64 = 128;
-/// and so many for any text.
-const STEPS_MIN: u64 = 1 << 16;
+pub(super) const STARTS_MIN: usize = 1 << 13;
 
 /// The memory that one scan at a time needs; one per worker.
 #[derive(Debug)]
 pub struct Scratch {
-    hyperscan: Option<HsScratch>,
+    pub(super) hyperscan: Option<HsScratch>,
     /// Start offset in the upper bits, group in the lower 16.
-    starts: Vec<u64>,
+    pub(super) starts: Vec<u64>,
+    /// Where something begins, of the place at hand.
+    pub(super) begins: Vec<usize>,
     /// Pattern and end, of the start at hand.
     ends: Vec<(u16, u32)>,
     /// For each detector, its last finding.
     last: Vec<Last>,
     near: Near,
-    work: Work,
+    pub(super) work: Work,
 }
 
 /// The last finding of a detector.
@@ -46,34 +42,17 @@ struct Last {
     place: u32,
 }
 
-/// Steps taken and allowed.
-#[derive(Debug, Default)]
-struct Work {
-    steps: u64,
-    steps_max: u64,
-}
-
 impl Scratch {
     pub(super) fn new(engine: &Engine) -> Self {
         Self {
             hyperscan: engine.hyperscan.as_ref().map(|literals| literals.database.scratch()),
             starts: Vec::with_capacity(STARTS_MIN),
+            begins: Vec::with_capacity(AFTER_BYTES_MAX),
             ends: Vec::with_capacity(256),
             last: vec![Last::default(); engine.specs.len()],
             near: Near::new(),
             work: Work::default(),
         }
-    }
-}
-
-impl Work {
-    fn spend(&mut self, steps: usize) -> Result<(), ScanError> {
-        self.steps += steps as u64;
-        if self.steps > self.steps_max { Err(self.exceeded()) } else { Ok(()) }
-    }
-
-    fn exceeded(&self) -> ScanError {
-        ScanError::WorkExceeded { steps_max: self.steps_max }
     }
 }
 
@@ -96,7 +75,7 @@ impl Engine {
             return Err(ScanError::TextTooLarge { bytes: text.len(), bytes_max: TEXT_BYTES_MAX });
         }
         scratch.starts.clear();
-        scratch.work = Work { steps: 0, steps_max: STEPS_MIN + STEPS_PER_BYTE * text.len() as u64 };
+        scratch.work = Work::for_text(text.len());
         self.find_starts(scratch, text, fields)?;
         if scratch.starts.is_empty() {
             return Ok(());
@@ -109,43 +88,33 @@ impl Engine {
         findings.sort_unstable_by_key(|finding| {
             (finding.field, finding.start, std::cmp::Reverse(finding.end), finding.detector)
         });
+        if self.has_fallback {
+            self.yield_to_others(findings);
+        }
         Ok(())
     }
 
-    /// Stage 1: fills `scratch.starts`.
-    fn find_starts(&self, scratch: &mut Scratch, text: &[u8], fields: &[Field]) -> Result<(), ScanError> {
-        let mut starts = Starts {
-            groups: &self.groups,
-            starts: &mut scratch.starts,
-            work: &mut scratch.work,
-            cursor: Cursor::new(text, fields),
-            starts_max: STARTS_MIN + text.len() / BYTES_PER_START,
-            colons_end: 0,
-            colon_places: 0,
-            failure: None,
-        };
-        simd::sweep_fastest(text, self.minimum, |trigger, place| starts.shape(self, trigger, place));
-        starts.edges_of_fields(self);
-        if let Some(failure) = starts.failure {
-            return Err(failure);
-        }
-        let (Some(literals), Some(hyperscan)) = (&self.hyperscan, &mut scratch.hyperscan) else {
-            return Ok(());
-        };
-        starts.cursor.at = 0;
-        let scanned = literals.database.scan(hyperscan, text, |id, end| {
-            if let Some(target) = literals.targets.get(id as usize) {
-                let end = end as usize;
-                starts.add(&target.groups, end - target.length, end - target.length.max(1)..end);
+    /// Drops the findings of fallback detectors that overlap those of others. Findings of one detector do not
+    /// overlap, so looking ahead costs each finding at most once per fallback detector.
+    fn yield_to_others(&self, findings: &mut Vec<Finding>) {
+        let is_fallback = |finding: &Finding| self.detector(finding.detector).fallback;
+        let (mut kept, mut covered) = (0, (0, 0));
+        for index in 0..findings.len() {
+            let finding = findings[index];
+            if is_fallback(&finding) {
+                let ahead = findings[index + 1..].iter();
+                let mut ahead =
+                    ahead.take_while(|next| next.field == finding.field && next.start < finding.end);
+                if covered > (finding.field, finding.start) || ahead.any(|next| !is_fallback(next)) {
+                    continue;
+                }
+            } else {
+                covered = covered.max((finding.field, finding.end));
             }
-            starts.failure.is_none()
-        });
-        match (starts.failure, scanned) {
-            (Some(failure), _) => Err(failure),
-            (None, Ok(())) => Ok(()),
-            (None, Err(ScanFailure::Stopped)) => Err(scratch.work.exceeded()),
-            (None, Err(ScanFailure::Code(code))) => Err(ScanError::Engine { code }),
+            findings[kept] = finding;
+            kept += 1;
         }
+        findings.truncate(kept);
     }
 
     /// Stage 2: every start, ascending.
@@ -182,6 +151,9 @@ impl Engine {
         findings: &mut Vec<Finding>,
     ) -> Result<(), ScanError> {
         let Scratch { ends, last, near, work, .. } = scratch;
+        if !self.may_agree(group, here, start, near) {
+            return work.spend(STEPS_PER_START);
+        }
         ends.clear();
         let may_end = |end| group.edges.allow_end(here.field, end);
         let read = group.forward.ends(here.field, start, group.bytes_max, may_end, |pattern, end| {
@@ -190,13 +162,6 @@ impl Engine {
         work.spend(read + STEPS_PER_START)?;
         if ends.is_empty() {
             return Ok(());
-        }
-        if group.needs_context {
-            let Some(words) = &self.words else { return Ok(()) };
-            near.look(words, here.field, here.offset as usize, start);
-            if near.is_key() && !group.keyword_owners.iter().any(|owner| near.has(words, *owner)) {
-                return Ok(());
-            }
         }
         for (pattern, end) in ends.iter().rev() {
             let (member, end) = (&group.members[usize::from(*pattern)], *end as usize);
@@ -236,14 +201,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether what stands before `start` lets some member of the group find something.
+    fn may_agree(&self, group: &Group, here: Here<'_>, start: usize, near: &mut Near) -> bool {
+        let Some(words) = &self.words else { return group.context == Context::None };
+        match group.context {
+            Context::None => true,
+            Context::Required => {
+                near.look(words, here.field, here.offset as usize, start);
+                !near.is_key() || near.has_any(&group.keywords)
+            }
+            Context::Key => {
+                near.look_key(words, here.field, here.offset as usize, start);
+                near.key_ends_in_any(&group.keywords)
+            }
+        }
+    }
+
     /// Whether the words around a match let it be a finding.
     fn context_agrees(&self, member: &Member, found: &Match<'_>, offset: u32, near: &mut Near) -> bool {
         if member.context == Context::None && !member.has_not_keywords {
             return true;
         }
         let Some(words) = &self.words else { return member.context == Context::None };
-        near.look(words, found.field, offset as usize, found.start);
         let owner = keyword_owner(member.detector);
+        if member.context == Context::Key {
+            near.look_key(words, found.field, offset as usize, found.start);
+            return near.key_ends(words, owner);
+        }
+        near.look(words, found.field, offset as usize, found.start);
         match member.context {
             Context::None if !near.has(words, owner + 1) => true,
             _ => near.has(words, owner) || near.has_after(words, found.field, found.end, owner),
@@ -251,18 +236,13 @@ impl Engine {
     }
 }
 
-/// Steps that a start costs besides its bytes.
-const STEPS_PER_START: usize = 8;
-/// Steps that validator and context of a match cost.
-const STEPS_PER_MATCH: usize = 32;
-
 /// A field while its starts are confirmed.
 #[derive(Clone, Copy)]
-struct Here<'a> {
-    field: &'a [u8],
+pub(super) struct Here<'a> {
+    pub(super) field: &'a [u8],
     /// Its offset in the text.
-    offset: u32,
-    index: u32,
+    pub(super) offset: u32,
+    pub(super) index: u32,
 }
 
 /// Whether the detector's declaration names the value as a known sample.
@@ -271,144 +251,4 @@ fn is_allowed(spec: &DetectorSpec, found: &Match<'_>) -> bool {
         bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
     }
     spec.allow.iter().any(|allowed| significant(allowed.as_bytes()).eq(significant(found.bytes())))
-}
-
-/// Turns places into starts.
-struct Starts<'a> {
-    groups: &'a [Group],
-    starts: &'a mut Vec<u64>,
-    work: &'a mut Work,
-    cursor: Cursor<'a>,
-    starts_max: usize,
-    /// Colons before this offset belong to a run of which so many places were seen.
-    colons_end: usize,
-    colon_places: u32,
-    failure: Option<ScanError>,
-}
-
-impl Starts<'_> {
-    /// A place of the pass over shapes.
-    #[inline]
-    fn shape(&mut self, engine: &Engine, trigger: Trigger, place: usize) {
-        let groups = &engine.by_trigger[trigger as usize];
-        if groups.is_empty() {
-            return;
-        }
-        match trigger {
-            Trigger::At if !self.is_between_names(place) => return,
-            Trigger::Colons if self.is_covered(place) => return,
-            _ => {}
-        }
-        self.add(groups, place, place..place + 1);
-    }
-
-    /// Whether a letter or digit follows the `@` at `place`, and something that may end a name precedes it.
-    fn is_between_names(&self, place: usize) -> bool {
-        let at = |index: Option<usize>| {
-            index.and_then(|index| self.cursor.text.get(index)).copied().unwrap_or(b' ')
-        };
-        let (before, after) = (at(place.checked_sub(1)), at(Some(place + 1)));
-        after.is_ascii_alphanumeric() && !matches!(before, b' ' | b'"' | b'@' | b'\'' | b',' | b':' | b'=')
-    }
-
-    /// Whether the colon at `place` is at least the third place of its run of hexadecimal digits and colons. An
-    /// address begins where its run begins, or after the first colon when that ends a name, so the first two
-    /// places reach it.
-    fn is_covered(&mut self, place: usize) -> bool {
-        if place < self.colons_end {
-            self.colon_places += 1;
-            return self.colon_places > 2;
-        }
-        let rest = self.cursor.text.get(place..).unwrap_or_default();
-        let run = rest.iter().take_while(|byte| byte.is_ascii_hexdigit() || **byte == b':').count();
-        let field_end = self.cursor.field_of(place, place + 1).map_or(place, |(_, field)| field.end as usize);
-        (self.colons_end, self.colon_places) = (field_end.min(place + run), 1);
-        false
-    }
-
-    /// A group of digits that a field begins with is hidden from the pass when a digit precedes the field.
-    fn edges_of_fields(&mut self, engine: &Engine) {
-        let groups = &engine.by_trigger[Trigger::Digits as usize];
-        let digit_at = |text: &[u8], index: usize| text.get(index).is_some_and(u8::is_ascii_digit);
-        for index in 0..self.cursor.fields.len() {
-            let start = self.cursor.fields[index].start as usize;
-            let text = self.cursor.text;
-            if digit_at(text, start) && start > 0 && digit_at(text, start - 1) {
-                self.cursor.at = index;
-                self.add(groups, start, start..start + 1);
-            }
-        }
-    }
-
-    /// A place that the bytes `evidence` gave: adds the starts that its groups may have there.
-    fn add(&mut self, groups: &[u16], place: usize, evidence: Range<usize>) {
-        let Some((_, field)) = self.cursor.field_of(evidence.start, evidence.end) else { return };
-        let bytes = &self.cursor.text[field.range()];
-        let offset = field.start as usize;
-        let place = place - offset;
-        for index in groups {
-            let group = &self.groups[usize::from(*index)];
-            let push = |starts: &mut Vec<u64>, start: usize| {
-                if group.edges.allow_start(bytes, start) {
-                    starts.push((((offset + start) as u64) << 16) | u64::from(*index));
-                }
-            };
-            match &group.reach {
-                Reach::Back(length) => {
-                    if let Some(start) = place.checked_sub(*length) {
-                        push(self.starts, start);
-                    }
-                }
-                Reach::Reverse(reverse) => self.reverse(reverse, group, bytes, place, push),
-            }
-        }
-        if self.starts.len() > self.starts_max {
-            self.failure.get_or_insert(self.work.exceeded());
-        }
-    }
-
-    fn reverse(
-        &mut self,
-        reverse: &Reverse,
-        group: &Group,
-        bytes: &[u8],
-        place: usize,
-        push: impl Fn(&mut Vec<u64>, usize),
-    ) {
-        let (starts, starts_max) = (&mut *self.starts, self.starts_max);
-        let read = reverse.starts(bytes, place, group.bytes_max, |start| {
-            if starts.len() <= starts_max {
-                push(starts, start);
-            }
-        });
-        if let Err(failure) = self.work.spend(read + STEPS_PER_START) {
-            self.failure.get_or_insert(failure);
-        }
-    }
-}
-
-/// Finds the field of an offset; offsets mostly ascend.
-struct Cursor<'a> {
-    text: &'a [u8],
-    fields: &'a [Field],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn new(text: &'a [u8], fields: &'a [Field]) -> Self {
-        Self { text, fields, at: 0 }
-    }
-
-    /// The field that holds `start..end`, and its index.
-    fn field_of(&mut self, start: usize, end: usize) -> Option<(u32, Field)> {
-        let before = |field: &Field| (field.end as usize) <= start;
-        if self.at > 0 && self.fields.get(self.at - 1).is_some_and(|field| !before(field)) {
-            self.at = self.fields.partition_point(before);
-        }
-        while self.fields.get(self.at).is_some_and(before) {
-            self.at += 1;
-        }
-        let field = self.fields.get(self.at)?;
-        ((field.start as usize) <= start && end <= field.end as usize).then_some((self.at as u32, *field))
-    }
 }

@@ -31,11 +31,16 @@ pub enum Trigger {
     Open,
     /// Two capital letters (or bytes next to them in ASCII) before two digits.
     CapitalsDigits,
+    /// The first byte of a word, or of a run of token bytes ([`is_token`]), from which on at least
+    /// [`TOKEN_BYTES_MIN`] token bytes follow.
+    Token,
+    /// A `:`, `=` or `>` that may separate a key from its value.
+    Key,
 }
 
 impl Trigger {
     /// Every trigger, in the order of its discriminant.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Digits,
         Self::At,
         Self::DottedQuad,
@@ -43,7 +48,17 @@ impl Trigger {
         Self::Colons,
         Self::Open,
         Self::CapitalsDigits,
+        Self::Token,
+        Self::Key,
     ];
+}
+
+/// Shortest run that [`Trigger::Token`] reports, bytes: a time of day without its colons has 13.
+pub(super) const TOKEN_BYTES_MIN: usize = 14;
+
+/// Whether tokens are written with the byte: letters, digits, and what base64 and names have between them.
+pub(super) const fn is_token(byte: u8) -> bool {
+    token_class_of(byte) & token_class::TOKEN != 0
 }
 
 /// The shortest runs that [`Trigger::Digits`] reports, bytes; 4 to 16.
@@ -68,9 +83,17 @@ pub(super) struct Masks {
     pub(super) mark: u64,
     /// `A` to `Z`, and the six bytes around them that share their high nibbles.
     pub(super) capital: u64,
+    /// Letters, digits and `_`.
+    pub(super) word: u64,
+    /// Word bytes, and `+`, `-`, `.`, `/`, `~`.
+    pub(super) token: u64,
+    /// `:`, `=` and `>`.
+    pub(super) assign: u64,
+    /// `.`, space and `-`: what numbers are grouped by.
+    pub(super) grouping: u64,
 }
 
-/// Bits for what it looks at only where single bytes separate digits.
+/// Bits for what it looks at only where single bytes group digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Separators {
     /// `.`.
@@ -89,8 +112,24 @@ pub(super) mod class {
     pub(crate) const SEPARATOR: u8 = 1 << 5;
     pub(crate) const BACKSLASH: u8 = 1 << 6;
     pub(crate) const DIGIT: u8 = 1 << 7;
-    /// Classes without which a block holds no shape.
-    pub(crate) const ANCHOR: u8 = COLON | MARK | AT | BACKSLASH | DIGIT;
+}
+
+/// Bits of a byte's class among those of words and tokens, from a second pair of tables. Each class is the product
+/// of its low and its high nibbles; letters need two of them.
+pub(super) mod token_class {
+    pub(crate) const DIGIT: u8 = 1;
+    /// `A` to `O`, `a` to `o`.
+    pub(crate) const FIRST_LETTERS: u8 = 1 << 1;
+    /// `P` to `Z`, `p` to `z`.
+    pub(crate) const LAST_LETTERS: u8 = 1 << 2;
+    pub(crate) const UNDERSCORE: u8 = 1 << 3;
+    /// `+`, `-`, `.`, `/`.
+    pub(crate) const JOINT: u8 = 1 << 4;
+    pub(crate) const TILDE: u8 = 1 << 5;
+    /// `:`, `=`, `>`.
+    pub(crate) const ASSIGN: u8 = 1 << 6;
+    pub(crate) const WORD: u8 = DIGIT | FIRST_LETTERS | LAST_LETTERS | UNDERSCORE;
+    pub(crate) const TOKEN: u8 = WORD | JOINT | TILDE;
 }
 
 /// Calls `found(trigger, offset)` for every place in `text`, on any processor.
@@ -98,14 +137,22 @@ pub(super) fn sweep_portable(text: &[u8], minimum: Minimum, found: impl FnMut(Tr
     sweep(text, minimum, masks_portable, separators_portable, found);
 }
 
-/// The masks of one block, byte by byte; `None` when it holds no shape.
-fn masks_portable(block: &[u8; BLOCK_BYTES]) -> Option<Masks> {
-    (bits(block, class::ANCHOR) != 0).then(|| Masks {
+/// The masks of one block, byte by byte.
+fn masks_portable(block: &[u8; BLOCK_BYTES]) -> Masks {
+    let among = |wanted: u8| {
+        let bit = |(index, byte): (usize, &u8)| u64::from(token_class_of(*byte) & wanted != 0) << index;
+        block.iter().enumerate().map(bit).fold(0, |mask, bit| mask | bit)
+    };
+    Masks {
         digit: bits(block, class::DIGIT),
         colon: bits(block, class::COLON),
         mark: bits(block, class::MARK | class::AT | class::BACKSLASH),
         capital: bits(block, class::CAPITAL),
-    })
+        word: among(token_class::WORD),
+        token: among(token_class::TOKEN),
+        assign: among(token_class::ASSIGN),
+        grouping: bits(block, class::DOT | class::SEPARATOR),
+    }
 }
 
 /// The separators of one block, byte by byte.
@@ -133,13 +180,27 @@ pub(super) const fn class_of(byte: u8) -> u8 {
     }
 }
 
+/// The class of one byte among those of words and tokens.
+pub(super) const fn token_class_of(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => token_class::DIGIT,
+        b'A'..=b'O' | b'a'..=b'o' => token_class::FIRST_LETTERS,
+        b'P'..=b'Z' | b'p'..=b'z' => token_class::LAST_LETTERS,
+        b'_' => token_class::UNDERSCORE,
+        b'+' | b'-' | b'.' | b'/' => token_class::JOINT,
+        b'~' => token_class::TILDE,
+        b':' | b'=' | b'>' => token_class::ASSIGN,
+        _ => 0,
+    }
+}
+
 /// The pass itself. Blocks overlap: of each 64 bytes, shapes that begin in the first 48 are looked for, and the
 /// last 16 are what they may reach into. So every shift stays within one register.
 #[inline(always)]
 pub(super) fn sweep(
     text: &[u8],
     minimum: Minimum,
-    masks_of: impl Fn(&[u8; BLOCK_BYTES]) -> Option<Masks>,
+    masks_of: impl Fn(&[u8; BLOCK_BYTES]) -> Masks,
     separators_of: impl Fn(&[u8; BLOCK_BYTES]) -> Separators,
     mut found: impl FnMut(Trigger, usize),
 ) {
@@ -149,31 +210,52 @@ pub(super) fn sweep(
     let mut tail = [0; STEP_BYTES + BLOCK_BYTES];
     let rest = text.get(whole..).unwrap_or_default();
     tail[..rest.len()].copy_from_slice(rest);
-    let mut digit_before = 0;
+    let mut before = Masks::default();
     let mut base = 0;
     while base < text.len() {
         let from = if base < whole { text.get(base..) } else { tail.get(base - whole..) };
         let Some(block) = from.and_then(|from| from.first_chunk::<BLOCK_BYTES>()) else { break };
         let at = base;
         base += STEP_BYTES;
-        let Some(masks) = masks_of(block) else {
-            digit_before = 0;
-            continue;
-        };
+        let masks = masks_of(block);
         let digit = masks.digit;
-        let after_digit = digit << 1 | digit_before;
+        let after_digit = digit << 1 | last(before.digit);
         let numbers = digit & !after_digit & wanted.digits.of(digit);
         // Single bytes between digits: without any, no number is written in groups.
-        let between = after_digit & digit >> 1 & !digit;
-        let near_colons = masks.colon & (masks.colon >> 1 | near::<2, 5>(masks.colon));
+        let between = after_digit & digit >> 1 & masks.grouping;
         let heads = masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3;
-        if (numbers | near_colons | heads | masks.mark) & BEGIN | between != 0 {
+        let colons = if may_be_address(masks.colon) { colons(masks.colon) } else { 0 };
+        if (numbers | colons | heads | masks.mark) & BEGIN | between != 0 {
             let separators = if between == 0 { Separators::default() } else { separators_of(block) };
-            let places = Places::of(&masks, &separators, after_digit, numbers, between, &wanted);
+            let places = Places::of(&masks, &separators, after_digit, numbers, between, colons, &wanted);
             places.report(block, at, &mut found);
         }
-        digit_before = digit >> (STEP_BYTES - 1) & 1;
+        let begins = masks.word & !(masks.word << 1 | last(before.word))
+            | masks.token & !(masks.token << 1 | last(before.token));
+        each(begins & Run::TOKEN.of(masks.token) & BEGIN, |bit| found(Trigger::Token, at + bit));
+        // The colons of a time of day follow digits.
+        each(masks.assign & !(masks.colon & after_digit) & BEGIN, |bit| found(Trigger::Key, at + bit));
+        before = masks;
     }
+}
+
+/// Whether two colons adjoin or there are three: fewer are no address.
+#[inline(always)]
+fn may_be_address(colon: u64) -> bool {
+    let second = colon & colon.wrapping_sub(1);
+    colon & colon >> 1 != 0 || second & second.wrapping_sub(1) != 0
+}
+
+/// The colons that another follows at once, or two more at the distance of hexadecimal groups.
+#[inline(always)]
+fn colons(colon: u64) -> u64 {
+    colon & colon >> 1 | chain::<2, 5>(colon)
+}
+
+/// The bit before the next block's first, as its lowest.
+#[inline(always)]
+fn last(mask: u64) -> u64 {
+    mask >> (STEP_BYTES - 1) & 1
 }
 
 /// The runs that [`Trigger::Digits`] reports.
@@ -203,6 +285,9 @@ const STEP_BYTES: usize = BLOCK_BYTES - 16;
 struct Run(u32, u32);
 
 impl Run {
+    /// The run of [`Trigger::Token`].
+    const TOKEN: Self = Self(4, TOKEN_BYTES_MIN as u32 - 8);
+
     fn new(length: u32) -> Self {
         match length.clamp(4, 16) {
             length @ ..=8 => Self(length - 4, 0),
@@ -238,18 +323,18 @@ impl Places {
         after_digit: u64,
         numbers: u64,
         between: u64,
+        colons: u64,
         wanted: &Wanted,
     ) -> Self {
         let digit = masks.digit;
         let joined = wanted.separated.of(digit | separators.separator & between) & !wanted.too_long.of(digit);
         let point = separators.dot & between;
         let triple = point & point >> 4 & digit >> 2 & digit >> 3 & Run::new(4).of(digit) >> 5;
-        let colon = masks.colon;
         Self {
             digits: (numbers | digit & !after_digit & joined) & BEGIN,
             quads: chain::<2, 4>(point) & BEGIN,
             triples: triple & BEGIN,
-            colons: (colon & colon >> 1 | chain::<2, 5>(colon)) & BEGIN,
+            colons: colons & BEGIN,
             marks: masks.mark & BEGIN,
             capitals: masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3 & BEGIN,
         }
@@ -311,7 +396,7 @@ mod tests {
 
     #[test]
     fn each_shape_is_found_where_it_begins() {
-        let cases: [(&str, &[(Trigger, usize)]); 12] = [
+        let cases: [(&str, &[(Trigger, usize)]); 15] = [
             ("a 123456789 b", &[(Trigger::Digits, 2)]),
             ("a 12345678 b", &[]),
             ("123-45-6789", &[(Trigger::Digits, 0)]),
@@ -321,8 +406,11 @@ mod tests {
             ("10.0.0.1", &[(Trigger::DottedQuad, 2)]),
             ("18.0.77", &[]),
             ("348.742.5810", &[(Trigger::DottedTriple, 3)]),
-            ("fe80::1", &[(Trigger::Colons, 4)]),
+            ("fe80::1", &[(Trigger::Colons, 4), (Trigger::Key, 5)]),
             ("12:34:56", &[]),
+            ("a=b", &[(Trigger::Key, 1)]),
+            ("2023-09-28T14:00", &[]),
+            ("a ghp_01-abcdefghijklm/n", &[(Trigger::Token, 2), (Trigger::Token, 9)]),
             ("+49 (030) DE12", &[(Trigger::Open, 0), (Trigger::Open, 4), (Trigger::CapitalsDigits, 10)]),
         ];
         for (text, expected) in cases {
@@ -333,15 +421,15 @@ mod tests {
     #[test]
     fn a_shape_is_found_wherever_blocks_end() {
         for shift in 0..130 {
-            let pad = "x".repeat(shift);
-            let text = format!("{pad}:123-45-6789 b@c 10.0.0.1 1:2:3:4 +1 AB12 {pad}");
+            let pad = ",".repeat(shift);
+            let text = format!("{pad}:123-45-6789 b@c 10.0.0.1 1:2:3:4 +1 AB12 abcdefgh-12345 {pad}");
             let mut expected: Vec<_> =
                 places(&text[shift..]).iter().map(|(t, at)| (*t, at + shift)).collect();
             let mut found = places(&text);
             expected.sort_unstable();
             found.sort_unstable();
             assert_eq!(found, expected, "shifted by {shift}");
-            assert_eq!(expected.len(), 6);
+            assert_eq!(expected.len(), 8);
         }
     }
 }

@@ -9,13 +9,20 @@ use super::validate::Validator;
 /// Longest match of a detector that does not say otherwise, bytes.
 const MAX_LENGTH_DEFAULT: u32 = 4096;
 
+/// Longest text that `after` matches, bytes.
+pub(super) const AFTER_BYTES_MAX: usize = 512;
+
 /// What kind of data a detector finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Card numbers, bank accounts.
     Payment,
-    /// Natural persons: national identifiers, addresses of mail and telephone.
+    /// Numbers by which states know persons and companies, and their documents.
+    Identity,
+    /// Numbers of patients and of those who treat them.
+    Health,
+    /// What reaches or describes a person: addresses of mail and telephone.
     Person,
     /// Network identities.
     Network,
@@ -26,10 +33,23 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every family.
+    pub const ALL: [Self; 7] = [
+        Self::Payment,
+        Self::Identity,
+        Self::Health,
+        Self::Person,
+        Self::Network,
+        Self::Secret,
+        Self::Custom,
+    ];
+
     /// The family's name as declarations write it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Payment => "payment",
+            Self::Identity => "identity",
+            Self::Health => "health",
             Self::Person => "person",
             Self::Network => "network",
             Self::Secret => "secret",
@@ -47,6 +67,8 @@ pub enum Context {
     None,
     /// A keyword must be in the key of the value, or within 30 bytes in the same value.
     Required,
+    /// The match begins the value of a key that ends in a keyword.
+    Key,
 }
 
 /// One way in which a detector's value is written.
@@ -55,6 +77,9 @@ pub enum Context {
 pub struct Shape {
     /// Syntax of the `regex` crate with Unicode off.
     pub pattern: String,
+    /// What must stand right before the match, as far back as [`AFTER_BYTES_MAX`] and in the same syntax.
+    #[serde(default)]
+    pub after: Option<String>,
     /// What must not touch the match.
     #[serde(default)]
     pub edges: Edges,
@@ -89,6 +114,9 @@ pub struct DetectorSpec {
     /// Values that are never findings: known samples, compared without separators and case.
     #[serde(default)]
     pub allow: Vec<String>,
+    /// Findings of this detector yield to those of others: where they overlap, they are dropped.
+    #[serde(default)]
+    pub fallback: bool,
     /// Longest match, bytes.
     #[serde(default = "max_length_default")]
     pub max_length: u32,
@@ -125,9 +153,11 @@ impl DetectorSpec {
             keywords,
             not_keywords: Vec::new(),
             allow: Vec::new(),
+            fallback: false,
             max_length: MAX_LENGTH_DEFAULT,
             shapes: vec![Shape {
                 pattern: pattern.to_owned(),
+                after: None,
                 edges: Edges::Word,
                 context,
                 validator,

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::edges::is_word;
 use regex_syntax::hir::literal::{Extractor, Literal, Seq, rank};
 use regex_syntax::hir::{Capture, Class, Hir, HirKind, Repetition};
 
@@ -12,6 +13,8 @@ use regex_syntax::hir::{Capture, Class, Hir, HirKind, Repetition};
 const LITERAL_BYTES_MAX: usize = 8;
 /// Shortest, bytes.
 const LITERAL_BYTES_MIN: usize = 3;
+/// Bytes of a prefix by which tokens are told apart.
+const PREFIX_BYTES: usize = 3;
 /// Most literals that stand for one pattern.
 const LITERALS_MAX: usize = 64;
 
@@ -55,13 +58,21 @@ pub(super) fn pieces(hir: &Hir) -> Vec<Hir> {
 /// The best literals to look for: long, rare, few, near the start; `None` when there are none.
 pub(super) fn required(pieces: &[Hir]) -> Option<Required> {
     let candidates = (0..pieces.len()).filter_map(|piece| {
-        let mut seq = leading_literals(&pieces[piece..])?;
-        let caseless = fold_case(&mut seq);
-        let literals: Vec<Vec<u8>> =
-            seq.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+        let (literals, caseless) = leading_literals(&pieces[piece..])?;
         Some(Required { literals, caseless, piece })
     });
     candidates.max_by_key(|required| score(required, pieces))
+}
+
+/// The first three bytes of every match, when they are word bytes and there is a finite set of them.
+pub(super) fn prefixes(pieces: &[Hir]) -> Option<Vec<[u8; 3]>> {
+    let hir = Hir::concat(pieces.iter().map(without_looks).collect());
+    let seq = extract(&hir, 16, PREFIX_BYTES)?;
+    let first = |literal: &Literal| literal.as_bytes().first_chunk().copied();
+    let mut prefixes: Vec<[u8; PREFIX_BYTES]> = seq.literals()?.iter().filter_map(first).collect();
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    prefixes.iter().all(|prefix| is_word(prefix[0])).then_some(prefixes)
 }
 
 /// The index of the first piece that is a literal beginning with `byte`.
@@ -167,31 +178,65 @@ fn rewrite(hir: &Hir, replace: &impl Fn(&Hir) -> Option<Hir>) -> Hir {
     }
 }
 
-/// The finite set of literals with which a match of `pieces` begins, cut to `LITERAL_BYTES_MAX`.
-fn leading_literals(pieces: &[Hir]) -> Option<Seq> {
+/// The finite set of literals with which a match of `pieces` begins, and whether letters match in either case.
+/// A few long ones are better than many, so classes are first spelled out only where they are small.
+fn leading_literals(pieces: &[Hir]) -> Option<(Vec<Vec<u8>>, bool)> {
     let hir = Hir::concat(pieces.iter().map(without_looks).collect());
-    let mut extractor = Extractor::new();
-    extractor.limit_class(16).limit_repeat(16).limit_literal_len(LITERAL_BYTES_MAX).limit_total(300);
-    let mut seq = extractor.extract(&hir);
-    seq.keep_first_bytes(LITERAL_BYTES_MAX);
-    seq.dedup();
-    (seq.is_finite() && seq.min_literal_len()? >= LITERAL_BYTES_MIN).then_some(seq)
+    let folded = caseless_letters(&hir);
+    let tries = [(4, LITERAL_BYTES_MIN + 1), (16, LITERAL_BYTES_MIN)];
+    tries.into_iter().find_map(|(class_max, bytes_min)| {
+        let exact = extract(&hir, class_max, bytes_min).filter(|seq| !has_case_variants(seq));
+        let caseless = exact.is_none();
+        let mut seq = exact.or_else(|| extract(&folded, class_max, bytes_min))?;
+        shorten(&mut seq);
+        let bytes = |literal: &Literal| {
+            let bytes = to_rarest_end(literal.as_bytes());
+            if caseless { bytes.to_ascii_lowercase() } else { bytes.to_vec() }
+        };
+        let mut literals: Vec<Vec<u8>> = seq.literals()?.iter().map(bytes).collect();
+        literals.sort_unstable();
+        literals.dedup();
+        Some((literals, caseless))
+    })
 }
 
-/// Folds spellings that differ only in case into one; whether there were any. More than `LITERALS_MAX` are
-/// shortened until they are fewer.
-fn fold_case(seq: &mut Seq) -> bool {
-    let spellings = seq.literals().unwrap_or_default();
+/// The literals, cut to `LITERAL_BYTES_MAX`, when there is a finite set and none is too short. Classes of more than
+/// `class_max` bytes end a literal.
+fn extract(hir: &Hir, class_max: usize, bytes_min: usize) -> Option<Seq> {
+    let mut extractor = Extractor::new();
+    extractor.limit_class(class_max).limit_repeat(16).limit_literal_len(LITERAL_BYTES_MAX).limit_total(300);
+    let mut seq = extractor.extract(hir);
+    seq.keep_first_bytes(LITERAL_BYTES_MAX);
+    seq.dedup();
+    (seq.is_finite() && seq.min_literal_len()? >= bytes_min).then_some(seq)
+}
+
+/// Whether two of the literals differ only in case.
+fn has_case_variants(seq: &Seq) -> bool {
+    let literals = seq.literals().unwrap_or_default();
     let mut lower: Vec<Vec<u8>> =
-        spellings.iter().map(|literal| literal.as_bytes().to_ascii_lowercase()).collect();
+        literals.iter().map(|literal| literal.as_bytes().to_ascii_lowercase()).collect();
     lower.sort_unstable();
-    lower.dedup();
-    let caseless = lower.len() < spellings.len();
-    if caseless {
-        *seq = Seq::new(
-            lower.into_iter().map(Literal::inexact).collect::<Vec<_>>().iter().map(Literal::as_bytes),
-        );
-    }
+    lower.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// The pattern with a lower case letter in place of each class of a letter in both cases.
+fn caseless_letters(hir: &Hir) -> Hir {
+    let letter_of = |class: &Class| {
+        let bytes: Vec<u8> = class_bytes(class).take(3).collect();
+        match bytes[..] {
+            [upper @ b'A'..=b'Z', lower] if upper.to_ascii_lowercase() == lower => Some(lower),
+            _ => None,
+        }
+    };
+    rewrite(hir, &|hir| match hir.kind() {
+        HirKind::Class(class) => letter_of(class).map(|letter| Hir::literal([letter])),
+        _ => None,
+    })
+}
+
+/// Cuts more than `LITERALS_MAX` literals until they are fewer.
+fn shorten(seq: &mut Seq) {
     let mut length = LITERAL_BYTES_MAX;
     while seq.len().is_some_and(|count| count > LITERALS_MAX) && length > LITERAL_BYTES_MIN {
         length -= 1;
@@ -199,20 +244,34 @@ fn fold_case(seq: &mut Seq) -> bool {
         seq.sort();
         seq.dedup();
     }
-    caseless
+}
+
+/// The literal, cut so that its last three bytes are rare in text: Hyperscan looks at the end of a literal first,
+/// and `--user ` would be looked up wherever `er ` is.
+fn to_rarest_end(literal: &[u8]) -> &[u8] {
+    let rarity_of_end = |length: &usize| rarity(&literal[length - LITERAL_BYTES_MIN..*length]);
+    let lengths = literal.len().min(LITERAL_BYTES_MIN + 1)..=literal.len();
+    let best = lengths.max_by_key(|length| (rarity_of_end(length), *length));
+    &literal[..best.unwrap_or(literal.len())]
+}
+
+/// About the bits of how seldom the bytes occur in text.
+fn rarity(bytes: &[u8]) -> i64 {
+    bytes.iter().map(|byte| 10 - i64::from(rank(*byte)) / 32).sum()
 }
 
 /// Higher is better. The unit is about one bit of how seldom the literals occur in text.
 fn score(required: &Required, pieces: &[Hir]) -> i64 {
-    let rarity = |literal: &Vec<u8>| literal.iter().map(|byte| 10 - i64::from(rank(*byte)) / 32).sum::<i64>();
-    let rarest = required.literals.iter().map(rarity).min().unwrap_or(0);
+    let rarest = required.literals.iter().map(|literal| rarity(literal)).min().unwrap_or(0);
     let count = i64::from(required.literals.len().ilog2());
     let caseless = if required.caseless { 4 } else { 0 };
     let reverse = match fixed_length(&pieces[..required.piece]) {
         Some(_) => 0,
         None => 12,
     };
-    rarest - 4 * count - caseless - reverse
+    // Hyperscan's literal matcher looks at four bytes or more at once.
+    let short = if required.literals.iter().any(|literal| literal.len() < 4) { 16 } else { 0 };
+    rarest - 4 * count - caseless - reverse - short
 }
 
 /// The length of every match of `pieces`, when all have the same.

@@ -167,7 +167,7 @@ impl Subject {
     /// The detector as masking sees it.
     pub fn of(spec: &DetectorSpec) -> Self {
         let normal = match spec.family {
-            Family::Payment => Normal::Alphanumeric,
+            Family::Payment | Family::Identity | Family::Health => Normal::Alphanumeric,
             Family::Person if spec.id == "email" => Normal::Lowercase,
             Family::Person => Normal::Alphanumeric,
             Family::Network => Normal::Lowercase,
