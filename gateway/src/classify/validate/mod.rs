@@ -12,8 +12,10 @@ mod jwt;
 mod luhn;
 mod mod11;
 mod mod97;
+mod password;
 mod phone;
 mod private_key;
+mod secret;
 mod ssn;
 mod verhoeff;
 
@@ -151,6 +153,24 @@ validators! {
     Jwt = "jwt" => |found| keep(found, jwt::is_valid(found.bytes())),
     /// Private key in PEM form: the match is the header, the finding reaches to the end of the key.
     PrivateKey = "private_key" => private_key::end,
+    /// JSON Web Token in base64.
+    JwtBase64 = "jwt_base64" => |found| keep(found, jwt::is_encoded(found.bytes())),
+    /// Random and no placeholder.
+    Token = "token" => |found| keep(found, secret::is_token(found.bytes())),
+    /// As `token`, and not made of words.
+    RandomToken = "random_token" => |found| keep(found, secret::is_random_token(found.bytes())),
+    /// As `random_token`, and its name is not that of an identifier.
+    NamedToken = "named_token" => |found| keep(found, secret::is_named(&found)),
+    /// Random, letters and digits, and its name is that of a secret.
+    GenericSecret = "generic_secret" => |found| keep(found, secret::is_generic(&found)),
+    /// Password, neither placeholder nor reference.
+    Password = "password" => |found| keep(found, password::is_valid(&found)),
+    /// Password of a URL: `@` and a host follow.
+    UrlPassword = "url_password" => |found| keep(found, password::is_of_url(&found)),
+    /// Password that curl is given.
+    CurlPassword = "curl_password" => |found| keep(found, password::is_of_curl(&found)),
+    /// Base64 of user and password.
+    BasicCredentials = "basic_credentials" => |found| keep(found, password::is_basic(found.bytes())),
     /// Random enough for a secret: at least 3 bits a character.
     Entropy = "entropy" => |found| keep(found, entropy::bits_per_byte(found.bytes()) >= entropy::SECRET_BITS),
 }
