@@ -1,8 +1,8 @@
 //! The detectors that a policy may name: built-in ones and its own.
 
 use super::{ID_RULE, is_id};
-use crate::classify::{DetectorSpec, Engine, catalog};
-use crate::document::{Document, Located, Table, nearest};
+use crate::classify::{DetectorSpec, Engine, Family, catalog};
+use crate::document::{Document, Located, Table, nearest, suggestion};
 use crate::payload::DetectorIndex;
 
 /// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
@@ -37,8 +37,26 @@ impl Detectors {
         detectors
     }
 
-    /// The index of the detector that a rule names; a mistake when there is none.
-    pub(super) fn find(&mut self, document: &Document<'_>, name: Located<&str>) -> Option<DetectorIndex> {
+    /// The detectors that an entry of a rule names: one, or with `FAMILY/*` all built-in ones of a family; a
+    /// mistake when there is none.
+    pub(super) fn find_all(&mut self, document: &Document<'_>, name: Located<&str>) -> Vec<DetectorIndex> {
+        let Some(family) = name.value.strip_suffix("/*") else {
+            return self.find(document, name).into_iter().collect();
+        };
+        let members = catalog::builtin().iter().filter(|spec| spec.family.as_str() == family);
+        let found: Vec<DetectorIndex> = members
+            .filter_map(|spec| self.find(document, Located { at: name.at, value: spec.id.as_str() }))
+            .collect();
+        if found.is_empty() {
+            let known = Family::ALL.map(Family::as_str);
+            let hint = suggestion(family, &known);
+            document.mistake(name.at, format!("no built-in detector has the family `{family}`{hint}"));
+        }
+        found
+    }
+
+    /// The index of the detector of that name; a mistake when there is none.
+    fn find(&mut self, document: &Document<'_>, name: Located<&str>) -> Option<DetectorIndex> {
         if let Some(position) = self.used.iter().position(|spec| spec.id == name.value) {
             return u16::try_from(position).ok().map(DetectorIndex);
         }

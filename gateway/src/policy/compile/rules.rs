@@ -130,12 +130,13 @@ fn read_detectors(
     }
     let mut found: Vec<(DetectorIndex, Level)> = Vec::new();
     for name in table.some_strings("detectors") {
-        let Some(detector) = detectors.find(document, name) else { continue };
-        if found.iter().any(|(other, _)| *other == detector) {
-            document.mistake(name.at, format!("`{}` is listed twice", name.value));
+        for detector in detectors.find_all(document, name) {
+            let spec = &detectors.used()[usize::from(detector.0)];
+            if found.iter().any(|(other, _)| *other == detector) {
+                document.mistake(name.at, format!("`{}` is listed twice", spec.id));
+            }
+            found.push((detector, level.unwrap_or_else(|| default_level(&spec.default_level))));
         }
-        let default = default_level(&detectors.used()[usize::from(detector.0)].default_level);
-        found.push((detector, level.unwrap_or(default)));
     }
     Some(found)
 }
