@@ -2,6 +2,7 @@
 
 mod check;
 mod detectors;
+mod policy_schema;
 mod policy_test;
 mod run;
 mod scan;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     Test(policy_test::Test),
+    Schema(policy_schema::Schema),
 }
 
 impl Command {
@@ -40,6 +42,7 @@ impl Command {
             Self::Scan(scan) => scan.run(),
             Self::Detectors(detectors) => detectors.run(),
             Self::Policy(PolicyCommand::Test(test)) => test.run(),
+            Self::Policy(PolicyCommand::Schema(schema)) => schema.run(),
         }
     }
 }

@@ -60,6 +60,11 @@ impl Policy {
         compile::compile(file, source, keys, generation)
     }
 
+    /// The JSON Schema of policy files, for editors.
+    pub fn schema() -> serde_json::Value {
+        compile::schema()
+    }
+
     /// The number of the reload that made this policy.
     pub fn generation(&self) -> u64 {
         self.generation

@@ -66,6 +66,11 @@ pub enum Mode {
     Shadow,
 }
 
+impl Mode {
+    /// Every mode with its name.
+    pub const NAMES: [(&'static str, Mode); 2] = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+}
+
 /// Which records get the label headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Labelling {
@@ -76,6 +81,12 @@ pub enum Labelling {
     All,
     /// None.
     Off,
+}
+
+impl Labelling {
+    /// Every way with its name.
+    pub const NAMES: [(&'static str, Labelling); 3] =
+        [("sensitive", Labelling::Sensitive), ("all", Labelling::All), ("off", Labelling::Off)];
 }
 
 /// Names of the headers that tell consumers a record's level and the rules that gave it.

@@ -41,17 +41,20 @@ impl fmt::Display for TestFailure {
 }
 
 /// The keys of a test.
-const KEYS: &[&str] =
+pub(super) const KEYS: &[&str] =
     &["record", "part", "topic", "principal", "listener", "level", "verdict", "output", "detectors"];
+
+/// The part of a record that a test's text may be.
+pub(super) const PARTS: [(&str, Part); 3] =
+    [("key", Part::Key), ("value", Part::Value), ("header", Part::Header)];
 
 pub(super) fn read(document: &Document<'_>, table: Table<'_, '_>) -> Option<TestTable> {
     let record = table.required_string("record").map(|found| found.value.to_owned());
     let text = |key, default: &str| table.string(key).map_or(default, |found| found.value).to_owned();
-    let parts = [("key", Part::Key), ("value", Part::Value), ("header", Part::Header)];
     let test = TestTable {
         at: table.at(),
         record: record.clone().unwrap_or_default(),
-        part: table.choice("part", &parts).map_or(Part::Value, |found| found.value),
+        part: table.choice("part", &PARTS).map_or(Part::Value, |found| found.value),
         topic: text("topic", ""),
         principal: text("principal", PRINCIPAL_ANONYMOUS),
         listener: text("listener", ""),

@@ -138,6 +138,14 @@ fn policy_tests_name_the_table_that_failed() {
 }
 
 #[test]
+fn the_schema_of_policies_is_printed() {
+    let output = gateway(&["policy", "schema"], b"");
+    let schema: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("a JSON document");
+    assert_eq!(schema["properties"]["version"]["const"], 1);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn check_reports_every_mistake_or_prints_the_effective_file() {
     let policy =
         file("check.toml", EXAMPLE.replace("credit_card", "credit_crad").as_bytes()).display().to_string();

@@ -6,10 +6,14 @@ use crate::document::{Document, Located, Table, nearest, suggestion};
 use crate::payload::DetectorIndex;
 
 /// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
-const LENGTH_RANGE: std::ops::RangeInclusive<i64> = 1..=65_536;
+pub(super) const LENGTH_RANGE: std::ops::RangeInclusive<i64> = 1..=65_536;
 
 /// Most detectors of one policy.
 const DETECTORS_MAX: usize = 4096;
+
+/// The keys of a detector.
+pub(super) const KEYS: &[&str] =
+    &["id", "pattern", "keywords", "validator", "default_level", "max_length", "allow", "matches", "rejects"];
 
 /// All detectors that rules may name, and those that they do name.
 pub(super) struct Detectors {
@@ -130,17 +134,7 @@ impl Detectors {
         let level = table.choice("default_level", &crate::payload::Level::NAMES);
         let max_length = table.integer("max_length", LENGTH_RANGE);
         let (allow, matches, rejects) = (words("allow"), words("matches"), words("rejects"));
-        table.allow_only(&[
-            "id",
-            "pattern",
-            "keywords",
-            "validator",
-            "default_level",
-            "max_length",
-            "allow",
-            "matches",
-            "rejects",
-        ]);
+        table.allow_only(KEYS);
 
         let (id, pattern) = (id?, pattern?);
         self.check_id(document, id);

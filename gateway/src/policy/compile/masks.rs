@@ -7,29 +7,29 @@ use crate::mask::{Keep, Key, Keys, Operator, Replacement, Token};
 const HASH_LENGTH_DEFAULT: i64 = 32;
 
 /// Hex digits that a hash may have: 32 bits at least, SHA-256's 256 at most.
-const HASH_LENGTH_RANGE: std::ops::RangeInclusive<i64> = 8..=64;
+pub(super) const HASH_LENGTH_RANGE: std::ops::RangeInclusive<i64> = 8..=64;
 
 /// Letters and digits that `keep` may leave at either end.
-const KEEP_RANGE: std::ops::RangeInclusive<i64> = 0..=64;
+pub(super) const KEEP_RANGE: std::ops::RangeInclusive<i64> = 0..=64;
 
 /// Longest text of `replace`, bytes.
-const REPLACEMENT_BYTES_MAX: usize = 256;
+pub(super) const REPLACEMENT_BYTES_MAX: usize = 256;
 
-/// Every operator with its parameters.
-const OPERATORS: [(&str, &[&str]); 6] = [
-    ("redact", &["operator", "char"]),
-    ("keep", &["operator", "first", "last", "char"]),
-    ("hash", &["operator", "key", "length"]),
-    ("replace", &["operator", "with"]),
-    ("null", &["operator"]),
-    ("token", &["operator", "key"]),
+/// Every operator with its parameters: those that it must have, and those that it may have.
+pub(super) const OPERATORS: [(&str, &[&str], &[&str]); 6] = [
+    ("redact", &["operator"], &["char"]),
+    ("keep", &["operator"], &["first", "last", "char"]),
+    ("hash", &["operator", "key"], &["length"]),
+    ("replace", &["operator", "with"], &[]),
+    ("null", &["operator"], &[]),
+    ("token", &["operator", "key"], &[]),
 ];
 
 /// Reads `mask = { operator = .., .. }`.
 pub(super) fn read(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) -> Option<Operator> {
     let name = table.required_string("operator")?;
-    let Some((_, parameters)) = OPERATORS.iter().find(|(known, _)| *known == name.value) else {
-        let known = OPERATORS.map(|(known, _)| known);
+    let Some((_, required, optional)) = OPERATORS.iter().find(|(known, ..)| *known == name.value) else {
+        let known = OPERATORS.map(|(known, ..)| known);
         document.mistake(
             name.at,
             format!("no mask operator is named `{}`{}", name.value, suggestion(name.value, &known)),
@@ -44,7 +44,7 @@ pub(super) fn read(document: &Document<'_>, table: &Table<'_, '_>, keys: &Keys) 
         "null" => Some(Operator::Null),
         _ => read_token(document, table, keys),
     };
-    table.allow_only(parameters);
+    table.allow_only(&[*required, *optional].concat());
     operator
 }
 

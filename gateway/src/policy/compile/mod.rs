@@ -8,6 +8,7 @@ mod detectors;
 mod masks;
 mod proof;
 mod rules;
+mod schema;
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ use crate::document::{Document, Table};
 use crate::mask::{Keys, Masking, Subject};
 use crate::payload::Level;
 use detectors::Detectors;
+pub(super) use schema::schema;
 
 /// The version of the language that this compiler reads.
 const VERSION: i64 = 1;
@@ -73,8 +75,7 @@ fn read_version(root: &Table<'_, '_>) {
 }
 
 fn read_labels(root: &Table<'_, '_>) -> Labels {
-    let names = [("sensitive", Labelling::Sensitive), ("all", Labelling::All), ("off", Labelling::Off)];
-    let labelling = root.choice("label", &names).map_or(Labelling::default(), |found| found.value);
+    let labelling = root.choice("label", &Labelling::NAMES).map_or(Labelling::default(), |found| found.value);
     let header = root.string("label_header").map_or(LABEL_HEADER_DEFAULT, |found| found.value);
     let is_name = header.bytes().all(|byte| byte.is_ascii_graphic());
     if header.is_empty() || header.len() > LABEL_HEADER_BYTES_MAX || !is_name {

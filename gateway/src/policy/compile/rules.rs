@@ -17,7 +17,7 @@ pub(super) struct Source {
 }
 
 /// The keys of a rule.
-const KEYS: &[&str] = &[
+pub(super) const KEYS: &[&str] = &[
     "id",
     "detectors",
     "topics",
@@ -31,6 +31,10 @@ const KEYS: &[&str] = &[
     "on_block",
     "mode",
 ];
+
+/// The parts of a record that a rule may name.
+pub(super) const PARTS: [(&str, Part); 3] =
+    [("key", Part::Key), ("value", Part::Value), ("headers", Part::Header)];
 
 /// Reads all rules that are sound enough to be compared with others.
 pub(super) fn read(
@@ -93,7 +97,7 @@ fn read_rule(
     let operator = table.table("mask").and_then(|mask| masks::read(document, &mask, keys));
     let verdict = table.choice("verdict", &Verdict::NAMES).map_or(Verdict::Forward, |found| found.value);
     let on_block = table.choice("on_block", &OnBlock::NAMES).map(|found| found.value);
-    let mode = table.choice("mode", &[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)]);
+    let mode = table.choice("mode", &Mode::NAMES);
     let fields = read_fields(document, table, parts);
     check_effect(table, level, verdict);
     check_keys(document, table, parts, names_parts, operator.as_ref());
@@ -148,16 +152,15 @@ fn default_level(name: &str) -> Level {
 
 /// The parts in which the rule looks, and whether it names them.
 fn read_parts(document: &Document<'_>, table: &Table<'_, '_>) -> (Parts, bool) {
-    let names = [("key", Part::Key), ("value", Part::Value), ("headers", Part::Header)];
     if !table.has("parts") {
         return (Parts::ALL, false);
     }
     let mut parts = Parts::NONE;
     for name in table.some_strings("parts") {
-        match names.iter().find(|(known, _)| *known == name.value) {
+        match PARTS.iter().find(|(known, _)| *known == name.value) {
             Some((_, part)) => parts = parts.with(*part),
             None => {
-                let known = names.map(|(known, _)| known);
+                let known = PARTS.map(|(known, _)| known);
                 let hint = crate::document::suggestion(name.value, &known);
                 document.mistake(name.at, format!("no part of a record is named `{}`{hint}", name.value));
             }
