@@ -91,7 +91,7 @@ impl Words {
 
     /// Calls `found(word, end)` for every word in `text`.
     #[inline]
-    fn find_ends(&self, text: &[u8], mut found: impl FnMut(u16, usize)) {
+    pub(super) fn find_ends(&self, text: &[u8], mut found: impl FnMut(u16, usize)) {
         // Hashes of the phrases that began with this word, the one before, and the one before that.
         let mut phrases = [None; PHRASE_WORDS_MAX];
         let mut end_before = 0;

@@ -18,6 +18,7 @@ mod context;
 mod edges;
 mod engine;
 mod error;
+pub mod explain;
 #[expect(unsafe_code, reason = "foreign functions of the C library Hyperscan")]
 mod hyperscan;
 #[cfg(test)]

@@ -246,7 +246,7 @@ pub(super) struct Here<'a> {
 }
 
 /// Whether the detector's declaration names the value as a known sample.
-fn is_allowed(spec: &DetectorSpec, found: &Match<'_>) -> bool {
+pub(super) fn is_allowed(spec: &DetectorSpec, found: &Match<'_>) -> bool {
     fn significant(bytes: &[u8]) -> impl Iterator<Item = u8> {
         bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
     }

@@ -2,6 +2,8 @@
 
 mod check;
 mod detectors;
+mod explain;
+mod input;
 mod policy_schema;
 mod policy_test;
 mod run;
@@ -22,6 +24,7 @@ pub(crate) enum Command {
     Run(run::Run),
     Check(check::Check),
     Scan(scan::Scan),
+    Explain(explain::Explain),
     Detectors(detectors::Detectors),
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -40,6 +43,7 @@ impl Command {
             Self::Run(run) => run.run(),
             Self::Check(check) => check.run(),
             Self::Scan(scan) => scan.run(),
+            Self::Explain(explain) => explain.run(),
             Self::Detectors(detectors) => detectors.run(),
             Self::Policy(PolicyCommand::Test(test)) => test.run(),
             Self::Policy(PolicyCommand::Schema(schema)) => schema.run(),

@@ -70,6 +70,18 @@ impl Replacement {
 }
 
 impl Operator {
+    /// The name as policies write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Redact { .. } => "redact",
+            Self::Keep(_) => "keep",
+            Self::Token(_) => "token",
+            Self::Hash { .. } => "hash",
+            Self::Replace(_) => "replace",
+            Self::Null => "null",
+        }
+    }
+
     /// True when different inputs give different outputs, so that records stay apart by a masked key.
     pub fn keeps_apart(&self) -> bool {
         matches!(self, Self::Hash { .. } | Self::Token(_))

@@ -27,6 +27,7 @@ pub use test_table::{TestFailure, TestTable};
 
 use std::path::Path;
 
+use crate::classify::explain::Explainer;
 use crate::classify::{DetectorSpec, Engine, ScanError};
 use crate::diagnostic::Diagnostic;
 pub use crate::mask::Keys;
@@ -107,6 +108,29 @@ impl Policy {
     /// When `rule` comes from another policy.
     pub fn rule_id(&self, rule: RuleIndex) -> &str {
         &self.rule(rule).id
+    }
+
+    /// Byte offset of a rule in the policy file.
+    ///
+    /// # Panics
+    ///
+    /// When `rule` comes from another policy.
+    pub fn rule_at(&self, rule: RuleIndex) -> usize {
+        self.rule(rule).at
+    }
+
+    /// The name of the operator by which a rule masks.
+    ///
+    /// # Panics
+    ///
+    /// When `rule` comes from another policy.
+    pub fn rule_operator(&self, rule: RuleIndex) -> Option<&'static str> {
+        self.rule(rule).mask.map(|operator| self.masking.operator(operator).name())
+    }
+
+    /// Explains what the detectors of this policy find, whichever rules apply.
+    pub fn explainer(&self) -> Explainer<'_> {
+        Explainer::new(&self.engine)
     }
 
     /// Whether a rule is enforced or only reported.

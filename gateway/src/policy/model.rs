@@ -133,6 +133,8 @@ impl Parts {
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) id: String,
+    /// Byte offset of the rule in the policy file.
+    pub(super) at: usize,
     /// The detectors it looks for, each with the level that a finding gets; `None`: every record in scope.
     pub(super) detectors: Option<Vec<(DetectorIndex, Level)>>,
     /// Empty: every topic.

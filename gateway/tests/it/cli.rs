@@ -138,6 +138,30 @@ fn policy_tests_name_the_table_that_failed() {
 }
 
 #[test]
+fn explain_says_why_and_why_not_without_the_values() {
+    let policy = file("explain.toml", EXAMPLE.as_bytes()).display().to_string();
+    let input = b"pan 4111 1111 1111 1111, 4111 1111 1111 1112\n";
+
+    let output = gateway(&["explain", "--policy", &policy], input);
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("pattern `")).collect();
+    let expected = [
+        "record 0: regulated, forward",
+        "  4..23 \"4111 11** **** 1111\" credit_card",
+        "      validator card accepted it; context word `pan` at 0..3",
+        &format!("      rule cards ({policy}:2), masked by keep"),
+        "  25..44 \"**** **** **** ****\" no credit_card: validator card refused it",
+    ];
+    assert_eq!(lines, expected);
+
+    let output = gateway(&["explain", "--policy", &policy, "--json", "--show-values"], input);
+    let record: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("one JSON object");
+    assert_eq!(record["findings"][0]["value"], "4111 1111 1111 1111");
+    assert_eq!(record["findings"][0]["rule"]["line"], 2);
+    assert_eq!(record["near_misses"][0]["reason"], "validator card refused it");
+}
+
+#[test]
 fn the_schema_of_policies_is_printed() {
     let output = gateway(&["policy", "schema"], b"");
     let schema: serde_json::Value = serde_json::from_str(&stdout(&output)).expect("a JSON document");

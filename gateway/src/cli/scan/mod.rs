@@ -1,22 +1,19 @@
 //! `gateway scan`: what a policy makes of records, without a broker.
 
-mod input;
 mod report;
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
 use gateway::classify::ScanError;
-use gateway::payload::{Field, Part};
-use gateway::policy::{PRINCIPAL_ANONYMOUS, Policy, RuleSet, Scope, Scratch};
+use gateway::payload::Field;
+use gateway::policy::{Policy, RuleSet, Scratch};
 
+use super::input::{Input, Source};
 use super::{compile_policy, refuse};
-use input::Input;
 
 /// Bytes of records that are inspected together, as on the Kafka path.
 const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -24,40 +21,27 @@ const RUN_BYTES_MAX: usize = 256 * 1024;
 /// Show what a policy makes of records: one JSON object per record.
 #[derive(Debug, Args)]
 pub(crate) struct Scan {
-    /// The policy file; keys that it names need not exist.
-    #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
-    /// Topic to which the records are written.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    topic: String,
-    /// Who writes them.
-    #[arg(long, default_value = PRINCIPAL_ANONYMOUS)]
-    principal: String,
-    /// Take the string in this field of each JSON line as the record.
-    #[arg(long, value_name = "NAME")]
-    jsonl_field: Option<String>,
+    #[command(flatten)]
+    source: Source,
     /// Threads that inspect.
     #[arg(long, value_name = "N", default_value = "1")]
     threads: NonZeroUsize,
     /// Print nothing but the speed: the last line on standard error.
     #[arg(long)]
     quiet: bool,
-    /// Records, one per line; standard input when left out.
-    file: Option<PathBuf>,
 }
 
 impl Scan {
     pub(crate) fn run(self) -> ExitCode {
-        let policy = match compile_policy(&self.policy) {
+        let policy = match compile_policy(&self.source.policy) {
             Ok(policy) => policy,
             Err(mistakes) => return refuse(mistakes),
         };
-        let input = match self.read() {
+        let input = match self.source.read() {
             Ok(input) => input,
             Err(message) => return refuse([message]),
         };
-        let scope = Scope { listener: "", topic: &self.topic, principal: &self.principal };
-        let rules = policy.rules_for(&scope);
+        let rules = policy.rules_for(&self.source.scope());
         let started = Instant::now();
         let shares = inspect_all(&policy, &rules, &input, self.threads.get(), self.quiet);
         let seconds = started.elapsed().as_secs_f64();
@@ -78,20 +62,6 @@ impl Scan {
         match shares.iter().try_for_each(|share| out.write_all(&share.output)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
-        }
-    }
-
-    fn read(&self) -> Result<Input, String> {
-        let mut text = Vec::new();
-        let name = self.file.as_ref().map_or("standard input".to_owned(), |file| file.display().to_string());
-        match &self.file {
-            Some(file) => File::open(file).and_then(|mut file| file.read_to_end(&mut text)),
-            None => io::stdin().read_to_end(&mut text),
-        }
-        .map_err(|error| format!("{name}: {error}"))?;
-        match &self.jsonl_field {
-            None => Ok(Input::lines(text)),
-            Some(field) => Input::field_of_lines(&text, field).map_err(|error| format!("{name}:{error}")),
         }
     }
 }
@@ -174,10 +144,4 @@ fn apply_masks(scratch: &Scratch, text: &[u8], fields: &[Field], masked: &mut Ve
             scratch.patches().apply_field(text, patch.field, &fields[patch.field as usize], masked);
         }
     }
-}
-
-/// A record as the value of a Kafka record; `offset` is its place in the run.
-fn value_field(record: usize, start: usize, end: usize) -> Field {
-    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
-    Field { record: narrow(record), part: Part::Value, start: narrow(start), end: narrow(end) }
 }

@@ -107,6 +107,7 @@ fn read_rule(
     };
     let rule = Rule {
         id: id?.value.to_owned(),
+        at: table.at(),
         detectors: looks_for,
         topics: read_globs(document, table, "topics", topic_mistake),
         principals: read_globs(document, table, "principals", principal_mistake),

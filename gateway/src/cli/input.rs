@@ -1,10 +1,32 @@
-//! The records of a scan, resident in memory.
+//! The records that a command judges, resident in memory, and the policy and scope to judge them by.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
+use std::path::PathBuf;
 
-use gateway::payload::Field;
+use clap::Args;
+use gateway::payload::{Field, Part};
+use gateway::policy::{PRINCIPAL_ANONYMOUS, Scope};
 
-use super::value_field;
+/// Where the records come from, and what judges them.
+#[derive(Debug, Args)]
+pub(super) struct Source {
+    /// The policy file; keys that it names need not exist.
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: PathBuf,
+    /// Topic to which the records are written.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    topic: String,
+    /// Who writes them.
+    #[arg(long, default_value = PRINCIPAL_ANONYMOUS)]
+    principal: String,
+    /// Take the string in this field of each JSON line as the record.
+    #[arg(long, value_name = "NAME")]
+    jsonl_field: Option<String>,
+    /// Records, one per line; standard input when left out.
+    file: Option<PathBuf>,
+}
 
 /// All records, back to back in one text.
 pub(super) struct Input {
@@ -12,9 +34,31 @@ pub(super) struct Input {
     pub(super) records: Vec<Range<usize>>,
 }
 
+impl Source {
+    /// Where the records are written, and by whom.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        Scope { listener: "", topic: &self.topic, principal: &self.principal }
+    }
+
+    /// Reads all records.
+    pub(super) fn read(&self) -> Result<Input, String> {
+        let mut text = Vec::new();
+        let name = self.file.as_ref().map_or("standard input".to_owned(), |file| file.display().to_string());
+        match &self.file {
+            Some(file) => File::open(file).and_then(|mut file| file.read_to_end(&mut text)),
+            None => io::stdin().read_to_end(&mut text),
+        }
+        .map_err(|error| format!("{name}: {error}"))?;
+        match &self.jsonl_field {
+            None => Ok(Input::lines(text)),
+            Some(field) => Input::field_of_lines(&text, field).map_err(|error| format!("{name}:{error}")),
+        }
+    }
+}
+
 impl Input {
     /// One record per line; a last line need not end.
-    pub(super) fn lines(text: Vec<u8>) -> Self {
+    fn lines(text: Vec<u8>) -> Self {
         let mut records = Vec::new();
         let mut start = 0;
         for line in text.split_inclusive(|&byte| byte == b'\n') {
@@ -26,7 +70,7 @@ impl Input {
     }
 
     /// The decoded string in `field` of each JSON line that is not blank; the error starts with the line number.
-    pub(super) fn field_of_lines(lines: &[u8], field: &str) -> Result<Self, String> {
+    fn field_of_lines(lines: &[u8], field: &str) -> Result<Self, String> {
         let mut input = Self { text: Vec::with_capacity(lines.len()), records: Vec::new() };
         for (number, line) in (1..).zip(lines.split_inclusive(|&byte| byte == b'\n')) {
             if line.iter().all(u8::is_ascii_whitespace) {
@@ -56,6 +100,11 @@ impl Input {
         first + fits.max(1)
     }
 
+    /// The records one by one.
+    pub(super) fn each(&self) -> impl Iterator<Item = &[u8]> {
+        self.records.iter().map(|record| &self.text[record.clone()])
+    }
+
     /// The text of a run and, in `fields`, where its records lie.
     pub(super) fn run(&self, first: usize, end: usize, fields: &mut Vec<Field>) -> &[u8] {
         let records = &self.records[first..end];
@@ -67,4 +116,10 @@ impl Input {
         fields.extend(records.iter().enumerate().map(field));
         &self.text[start..records[records.len() - 1].end]
     }
+}
+
+/// A record as the value of a Kafka record; the offsets are those in its text.
+pub(super) fn value_field(record: usize, start: usize, end: usize) -> Field {
+    let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    Field { record: narrow(record), part: Part::Value, start: narrow(start), end: narrow(end) }
 }
