@@ -69,7 +69,8 @@ impl Edges {
             Self::Value => {
                 let goes_on = matches!(after, b'+' | b'/' | b'=' | b'~' | b'@' | b'$');
                 let joined = matches!(after, b'-' | b'.' | b':') && is_word(second);
-                !(is_word(after) || goes_on || joined)
+                let elided = after == b'.' && (second == b'.' || byte(field, end, 1) == b'.');
+                !(is_word(after) || goes_on || joined || elided)
             }
         }
     }
@@ -186,6 +187,7 @@ mod tests {
             (Edges::Value, "key=abc-d", "abc", (true, false)),
             (Edges::Value, "key=abc=", "abc", (true, false)),
             (Edges::Value, "x-abc", "abc", (false, true)),
+            (Edges::Value, "abc..", "abc", (true, false)),
         ];
         for (edges, text, value, expected) in cases {
             assert_eq!(allowed(edges, text, value), expected, "{edges:?} {text}");

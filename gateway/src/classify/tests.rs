@@ -1,5 +1,8 @@
 //! The engine against the oracle, and the quality of the built-in detectors.
 
+mod gitleaks;
+mod random_ids;
+
 use std::collections::BTreeMap;
 
 use super::oracle::Oracle;

@@ -130,9 +130,9 @@ pub(super) fn is_generic(found: &Match<'_>) -> bool {
         && (!is_uuid(bytes) || contains_any(name, &[b"key", b"secret"]))
 }
 
-/// Whether somebody wrote the value by hand.
+/// Whether somebody wrote the value by hand, or cut it off.
 pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
-    contains_any(bytes, &PLACEHOLDERS) || has_sequence(bytes)
+    contains_any(bytes, &PLACEHOLDERS) || has_sequence(bytes) || bytes.ends_with(b"..")
 }
 
 /// Whether the value is not made of words: digits, small and capital letters alternate often, or sometimes where
@@ -221,10 +221,12 @@ fn contains_any(text: &[u8], parts: &[&[u8]]) -> bool {
     parts.iter().any(|part| contains(part))
 }
 
+/// Whether characters follow each other as in the alphabet; after 9 comes 0.
 fn has_sequence(bytes: &[u8]) -> bool {
     let mut length = 1;
+    let follows = |one: u8, two: u8| one.checked_add(1) == Some(two) || one == b'9' && two == b'0';
     bytes.windows(2).any(|pair| {
-        length = if pair[0].checked_add(1) == Some(pair[1]) { length + 1 } else { 1 };
+        length = if follows(pair[0], pair[1]) { length + 1 } else { 1 };
         length >= SEQUENCE_BYTES
     })
 }
@@ -256,6 +258,8 @@ mod tests {
             "my-example-hQ7vX2mPz9Lk",
             "xxxxxxxxhQ7vX2",
             "abcdefghijkl0123",
+            "dapi123456789012345678a9bc01234defg5",
+            "ops_eyJzaWduSW5B..",
             "RetryCountMax2",
         ];
         for written in written {
