@@ -44,7 +44,8 @@ pub struct Policy {
     labels: Labels,
     rules: Vec<Rule>,
     engine: Engine,
-    detector_count: usize,
+    /// For each detector its byte offset in the file.
+    detectors_at: Vec<usize>,
     masking: Masking,
     tests: Vec<TestTable>,
 }
@@ -153,10 +154,25 @@ impl Policy {
 
     /// The detectors of this policy, in the order of `DetectorIndex`.
     pub fn detectors(&self) -> impl Iterator<Item = (DetectorIndex, &DetectorSpec)> {
-        (0..self.detector_count).filter_map(|index| {
+        (0..self.detectors_at.len()).filter_map(|index| {
             let index = DetectorIndex(u16::try_from(index).ok()?);
             Some((index, self.engine.detector(index)))
         })
+    }
+
+    /// Where a detector stands in the policy file: its pattern, or where a rule first names it.
+    ///
+    /// # Panics
+    ///
+    /// When `detector` comes from another policy.
+    pub fn detector_at(&self, detector: DetectorIndex) -> usize {
+        self.detectors_at[usize::from(detector.0)]
+    }
+
+    /// The ids of the rules that look for a detector.
+    pub fn rules_looking_for(&self, detector: DetectorIndex) -> Vec<&str> {
+        let looks = |rule: &&Rule| rule.detectors.iter().flatten().any(|(index, _)| *index == detector);
+        self.rules.iter().filter(looks).map(|rule| rule.id.as_str()).collect()
     }
 
     /// How many rules there are.

@@ -33,7 +33,7 @@ impl RuleSet {
         let mut set = Self {
             base: Decision { level: policy.default_level, ..Decision::default() },
             base_rules: Vec::new(),
-            by_detector: vec![Vec::new(); policy.detector_count],
+            by_detector: vec![Vec::new(); policy.detectors_at.len()],
         };
         for (index, rule) in (0..).map(RuleIndex).zip(&policy.rules) {
             let applies = glob::any(&rule.topics, scope.topic)

@@ -192,6 +192,27 @@ fn check_reports_every_mistake_or_prints_the_effective_file() {
 }
 
 #[test]
+fn check_names_the_detectors_that_cost_much() {
+    let own = |pattern| {
+        format!(
+            "version = 1\n[[detector]]\nid = \"own\"\npattern = '{pattern}'\n[[rule]]\nid = \"r\"\ndetectors = [\"own\"]\n"
+        )
+    };
+    let dear = file("dear.toml", own(r"\w+ \w+ [a-z]\w*").as_bytes()).display().to_string();
+    let output = gateway(&["check", "--policy", &dear], b"");
+    let message = stderr(&output);
+    assert!(message.starts_with(&format!("{dear}:4:11: note: `own` (rule `r`) costs ")), "{message}");
+    assert!(
+        message.contains("tried at the whole pattern: begin it with text that is always there"),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(0));
+
+    let cheap = file("cheap.toml", own(r"EMP-\d{6}").as_bytes()).display().to_string();
+    assert_eq!(stderr(&gateway(&["check", "--policy", &cheap], b"")), "");
+}
+
+#[test]
 fn wrong_usage_has_its_own_exit_code() {
     for arguments in [&["check"][..], &["scan"], &["scan", "--policy", "p", "--threads", "0"], &["fly"]] {
         assert_eq!(gateway(arguments, b"").status.code(), Some(2), "{arguments:?}");

@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::automaton::Forward;
-use super::plan::{self, Candidates, Literal};
+use super::plan::{self, Back, Candidates, Literal, Plan, Reach};
 use super::scan::is_allowed;
 use super::shapes::Trigger;
 use super::spec::AFTER_BYTES_MAX;
@@ -74,6 +74,15 @@ pub struct Origin {
     pub looked_for: String,
 }
 
+/// What one alternative of a pattern costs, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Where it is tried.
+    pub looked_for: String,
+    /// What would be cheaper.
+    pub cheaper: &'static str,
+}
+
 /// Why a candidate is no finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -106,6 +115,7 @@ struct Way<'e> {
     /// What must stand before a match.
     after: Option<Forward>,
     looked_for: String,
+    cheaper: &'static str,
 }
 
 /// A match of a pattern within its edges, and what became of it.
@@ -127,6 +137,16 @@ impl<'e> Explainer<'e> {
     /// An explainer of what `engine` finds.
     pub fn new(engine: &'e Engine) -> Self {
         Self { detectors: engine.detectors().iter().map(Detector::new).collect() }
+    }
+
+    /// What the alternatives of a detector's patterns cost.
+    ///
+    /// # Panics
+    ///
+    /// When `detector` comes from another engine.
+    pub fn costs(&self, detector: DetectorIndex) -> Vec<Cost> {
+        let ways = self.detectors[usize::from(detector.0)].ways.iter();
+        ways.map(|way| Cost { looked_for: way.looked_for.clone(), cheaper: way.cheaper }).collect()
     }
 
     /// Tries every start of `field`.
@@ -252,14 +272,15 @@ impl<'e> Way<'e> {
     /// The alternatives of a shape.
     fn all(shape: &'e Shape) -> Vec<Self> {
         let plans = plan::plan(shape).expect("the engine compiled the shape");
-        let way = |plan: plan::Plan| Way {
+        let way = |plan: Plan| Way {
             shape,
+            cheaper: cheaper(&plan),
+            looked_for: looked_for(&plan.candidates),
             forward: Forward::new(&[plan.pattern]).expect("the engine made the same automaton"),
             after: match plan.reach {
-                plan::Reach::After(_, after) => Some(*after),
-                plan::Reach::Match(_) => None,
+                Reach::After(_, after) => Some(*after),
+                Reach::Match(_) => None,
             },
-            looked_for: looked_for(&plan.candidates),
         };
         plans.into_iter().map(way).collect()
     }
@@ -320,6 +341,18 @@ fn looked_for(candidates: &Candidates) -> String {
         Candidates::Literals(literals) => listed("literal", literals.iter().map(literal)),
         Candidates::Prefixes(prefixes) => listed("prefix", prefixes.iter().map(|prefix| escaped(prefix))),
         Candidates::Expression(_) => "the whole pattern".to_owned(),
+    }
+}
+
+/// A form that is tried in fewer places.
+fn cheaper(plan: &Plan) -> &'static str {
+    match (&plan.candidates, plan.reach.back()) {
+        (Candidates::Expression(_), _) => "begin it with text that is always there, three rare bytes or more",
+        (_, Back::Reverse(_)) => "leave out what may stand before that, or bound its repetitions",
+        (Candidates::Literals(_), _) => {
+            "use text that is longer or rarer, or add what always stands before it"
+        }
+        _ => "put text that is always there before it, or bound its repetitions",
     }
 }
 

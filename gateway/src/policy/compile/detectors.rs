@@ -89,6 +89,11 @@ impl Detectors {
         self.used_at.get(usize::from(detector.0)).copied().unwrap_or_default()
     }
 
+    /// Where each of the detectors that rules name stands.
+    pub(super) fn used_at(self) -> Vec<usize> {
+        self.used_at
+    }
+
     /// Compiles what rules name. Own detectors that no rule names are compiled, too, and forgotten, so that
     /// their mistakes are known before a rule is written.
     pub(super) fn compile(&self, document: &Document<'_>) -> Option<Engine> {

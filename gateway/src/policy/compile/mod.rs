@@ -65,8 +65,8 @@ fn read(document: &Document<'_>, root: &Table<'_, '_>, keys: &Keys, generation: 
     let masking = masking(&engine, detectors.used().len(), &mut rules);
     proof::check(document, &engine, &masking, &detectors, &rules);
     let rules = rules.into_iter().map(|source| source.rule).collect();
-    let detector_count = detectors.used().len();
-    Some(Policy { generation, default_level, labels, rules, detector_count, engine, masking, tests })
+    let detectors_at = detectors.used_at();
+    Some(Policy { generation, default_level, labels, rules, detectors_at, engine, masking, tests })
 }
 
 fn read_version(root: &Table<'_, '_>) {

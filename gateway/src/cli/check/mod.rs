@@ -1,15 +1,19 @@
 //! `gateway check`: every mistake of a configuration or policy, or the effective configuration.
 
+mod cost;
+mod sample;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use gateway::config::{Config, OWN_KEY};
+use gateway::diagnostic::Diagnostic;
 use gateway::document;
 use gateway::mask::Key;
-use gateway::policy::{Labelling, Policy};
+use gateway::policy::{Keys, Labelling, Policy};
 
-use super::{compile_policy, refuse};
+use super::refuse;
 
 /// Report every mistake of a configuration (with its policy) or of a policy; print the effective configuration.
 #[derive(Debug, Args)]
@@ -40,10 +44,8 @@ fn check_config(file: &Path) -> ExitCode {
     };
     // Checking makes no file; `run` makes the gateway's own key.
     let keys = config.keys.clone().or(Key::stand_in(OWN_KEY));
-    let policy =
-        document::read(&config.policy).and_then(|source| Policy::compile(&config.policy, &source, &keys, 0));
-    let policy = match policy {
-        Ok(policy) => policy,
+    let (source, policy) = match compile(&config.policy, &keys) {
+        Ok(compiled) => compiled,
         Err(mistakes) => return refuse(mistakes),
     };
     print!("{config}");
@@ -51,27 +53,35 @@ fn check_config(file: &Path) -> ExitCode {
     for rule in policy.rules_without_listener(&names) {
         eprintln!("note: rule `{rule}` names no listener of this configuration and never matches");
     }
-    note_costs(&policy);
+    note_costs(&config.policy, &source, &policy);
     ExitCode::SUCCESS
 }
 
 fn check_policy(file: &Path) -> ExitCode {
-    match compile_policy(file) {
-        Ok(policy) => {
+    match compile(file, &Keys::StandIn) {
+        Ok((source, policy)) => {
             println!(
                 "{}: {} rules, {} detectors",
                 file.display(),
                 policy.rule_count(),
                 policy.detectors().count()
             );
-            note_costs(&policy);
+            note_costs(file, &source, &policy);
             ExitCode::SUCCESS
         }
         Err(mistakes) => refuse(mistakes),
     }
 }
 
-fn note_costs(policy: &Policy) {
+/// The text of a policy file and what it compiles to.
+fn compile(file: &Path, keys: &Keys) -> Result<(String, Policy), Vec<Diagnostic>> {
+    let source = document::read(file)?;
+    let policy = Policy::compile(file, &source, keys, 0)?;
+    Ok((source, policy))
+}
+
+fn note_costs(file: &Path, source: &str, policy: &Policy) {
+    cost::note(file, source, policy);
     if policy.labels().labelling == Labelling::All {
         eprintln!(
             "note: `label = \"all\"` writes a header to every record, so every batch is rewritten and compressed \
