@@ -3,7 +3,9 @@
 
 use gateway::protocol::kafka::allow::{self, Action};
 use gateway::protocol::kafka::api::Handling;
-use gateway::protocol::kafka::frame::{FRAME_BYTES_MAX, Framed, frame};
+use gateway::protocol::kafka::frame::{
+    FRAME_BYTES_MAX, Framed, REQUEST_BYTES_MIN, RESPONSE_BYTES_MIN, framed,
+};
 use gateway::protocol::kafka::header::RequestHeader;
 use gateway::protocol::kafka::produce::{self, ProduceRequest};
 use gateway::protocol::kafka::produce_response::{PartitionError, ProduceAnswer, refusal_code};
@@ -12,7 +14,7 @@ use gateway::protocol::kafka::sasl::{self, Login, Mechanism};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(Framed::Frame { bytes }) = frame(data, FRAME_BYTES_MAX) else { return };
+    let Ok(Framed::Frame { bytes }) = framed(data, REQUEST_BYTES_MIN, FRAME_BYTES_MAX) else { return };
     let data = &data[..bytes];
     let Ok(header) = RequestHeader::parse(data) else { return };
     match allow::action(&header.prefix) {
@@ -57,5 +59,5 @@ fn produce_request(frame: &[u8]) {
 }
 
 fn frame_of(response: &[u8]) -> Framed {
-    frame(response, usize::MAX).expect("our own response has a good size")
+    framed(response, RESPONSE_BYTES_MIN, usize::MAX).expect("our own response has a good size")
 }

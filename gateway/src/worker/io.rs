@@ -74,13 +74,9 @@ impl<D: Driver> Io<D> {
         Ok(listener)
     }
 
-    /// Stops accepting and closes the listener. Connections already queued in the kernel move to another worker's
-    /// listener, or are accepted first where the kernel does not move them (`net.ipv4.tcp_migrate_req`).
-    pub fn unlisten(&self, listener: ListenerId) {
-        self.0.borrow_mut().driver.unlisten(listener);
-    }
-
-    /// Stops accepting on all listeners and tells all tasks; what still runs at `deadline` is dropped.
+    /// Stops accepting on all listeners and tells all tasks; what still runs at `deadline` is dropped. Connections
+    /// already queued in the kernel move to another worker's listener, or are accepted first where the kernel does not
+    /// move them (`net.ipv4.tcp_migrate_req`).
     pub fn drain(&self, deadline: Instant) {
         let state = &mut *self.0.borrow_mut();
         state.drain_deadline = Some(deadline);
@@ -140,11 +136,6 @@ impl<D: Driver> Io<D> {
     /// As [`recv`](Self::recv), for tasks that wait for several things.
     pub fn poll_recv(&self, socket: SocketId) -> Poll<io::Result<Option<Slice>>> {
         self.0.borrow_mut().receive(socket).map_or(Poll::Pending, Poll::Ready)
-    }
-
-    /// Puts a piece back in front of those to come.
-    pub fn unread(&self, socket: SocketId, piece: Slice) {
-        self.0.borrow_mut().unread(socket, piece);
     }
 
     /// True while receives wait because all ring blocks are held. A task that holds slices across an await and sees
@@ -288,18 +279,6 @@ pub struct Sleep<D: Driver> {
     io: Io<D>,
     deadline: Instant,
     timer: Option<TimerId>,
-}
-
-impl<D: Driver> Sleep<D> {
-    /// When it ends.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// Moves the end.
-    pub fn reset(&mut self, deadline: Instant) {
-        *self = self.io.clone().sleep_until(deadline);
-    }
 }
 
 impl<D: Driver> Future for Sleep<D> {

@@ -65,22 +65,12 @@ impl QueueArena {
             },
             None => slice,
         };
-        let node = self.allocate(slice, NONE);
+        let node = self.allocate(slice);
         match queue.tail {
             NONE => queue.head = node,
             tail => self.nodes[tail as usize].next = node,
         }
         queue.tail = node;
-    }
-
-    pub(super) fn push_front(&mut self, queue: &mut Queue, slice: Slice) {
-        queue.bytes += slice.len();
-        self.bytes += slice.len();
-        let node = self.allocate(slice, queue.head);
-        queue.head = node;
-        if queue.tail == NONE {
-            queue.tail = node;
-        }
     }
 
     pub(super) fn pop_front(&mut self, queue: &mut Queue) -> Option<Slice> {
@@ -109,8 +99,8 @@ impl QueueArena {
         self.nodes.get_mut(node as usize)?.slice.as_mut()
     }
 
-    fn allocate(&mut self, slice: Slice, next: u32) -> u32 {
-        let fresh = Node { slice: Some(slice), next };
+    fn allocate(&mut self, slice: Slice) -> u32 {
+        let fresh = Node { slice: Some(slice), next: NONE };
         match self.vacant {
             NONE => {
                 self.nodes.push(fresh);
@@ -138,10 +128,10 @@ mod tests {
         let pool = Pool::new(RingShape::PACKED);
         let (mut arena, mut first, mut second) = (QueueArena::default(), Queue::default(), Queue::default());
         for _ in 0..3 {
+            arena.push_back(&mut first, pool.copy_of(b"a"));
             arena.push_back(&mut first, pool.copy_of(b"bc"));
             arena.push_back(&mut second, pool.copy_of(b"x"));
             arena.push_back(&mut first, pool.copy_of(b"d"));
-            arena.push_front(&mut first, pool.copy_of(b"a"));
             assert_eq!((first.bytes(), arena.bytes()), (4, 5));
 
             let drained: Vec<u8> =

@@ -207,14 +207,6 @@ impl<D: Driver> State<D> {
         }
     }
 
-    pub(super) fn unread(&mut self, id: SocketId, piece: Slice) {
-        if let Some(socket) = find(&mut self.sockets, id)
-            && !piece.is_empty()
-        {
-            self.arena.push_front(&mut socket.inbound, piece);
-        }
-    }
-
     pub(super) fn send(&mut self, id: SocketId, slice: Slice) {
         let Some(socket) = find(&mut self.sockets, id) else { return };
         debug_assert!(socket.shutdown == Shutdown::Open, "nothing is sent after shutdown_write");

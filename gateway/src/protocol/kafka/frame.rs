@@ -60,22 +60,12 @@ pub enum FrameError {
     },
 }
 
-/// Finds the request at the front of `buffer`. The size is judged on its four bytes, before any other byte
-/// is waited for.
+/// Finds the frame at the front of `buffer`. The size is judged on its four bytes, before any other byte is waited
+/// for. `frame_bytes_min` is [`REQUEST_BYTES_MIN`], [`RESPONSE_BYTES_MIN`], or 0 for a raw SASL token.
 ///
 /// # Errors
 ///
-/// When the size is negative, above `frame_bytes_max`, or below [`REQUEST_BYTES_MIN`].
-pub fn frame(buffer: &[u8], frame_bytes_max: usize) -> Result<Framed, FrameError> {
-    framed(buffer, REQUEST_BYTES_MIN, frame_bytes_max)
-}
-
-/// Finds the response, or the raw SASL token, at the front of `buffer`; `frame_bytes_min` is
-/// [`RESPONSE_BYTES_MIN`] or 0.
-///
-/// # Errors
-///
-/// As [`frame`].
+/// When the size is negative, above `frame_bytes_max`, or below `frame_bytes_min`.
 pub fn framed(buffer: &[u8], frame_bytes_min: usize, frame_bytes_max: usize) -> Result<Framed, FrameError> {
     let Some(&prefix) = buffer.first_chunk() else {
         return Ok(Framed::NeedMore { frame_bytes: None });
@@ -134,7 +124,7 @@ mod tests {
             ),
         ];
         for (name, buffer, expected) in table {
-            assert_eq!(frame(buffer, 100), expected, "{name}");
+            assert_eq!(framed(buffer, REQUEST_BYTES_MIN, 100), expected, "{name}");
         }
     }
 
@@ -142,8 +132,9 @@ mod tests {
     fn every_strict_prefix_waits() {
         let whole = [0, 0, 0, 10, 0, 3, 0, 9, 0, 0, 0, 1, 0, 0];
         for end in 0..whole.len() {
-            assert!(matches!(frame(&whole[..end], FRAME_BYTES_MAX), Ok(Framed::NeedMore { .. })), "{end}");
+            let found = framed(&whole[..end], REQUEST_BYTES_MIN, FRAME_BYTES_MAX);
+            assert!(matches!(found, Ok(Framed::NeedMore { .. })), "{end}");
         }
-        assert_eq!(frame(&whole, FRAME_BYTES_MAX), Ok(Framed::Frame { bytes: 14 }));
+        assert_eq!(framed(&whole, REQUEST_BYTES_MIN, FRAME_BYTES_MAX), Ok(Framed::Frame { bytes: 14 }));
     }
 }

@@ -5,7 +5,7 @@ use super::api::{AddressResponse, ApiKey, Handling, Response};
 use super::compression::{Compressor, Decompressor};
 use super::edits::RecordEdits;
 use super::emit::{BATCH_BYTES_MAX, Changes, Emitter};
-use super::frame::{FRAME_BYTES_MAX, Framed, frame};
+use super::frame::{FRAME_BYTES_MAX, Framed, REQUEST_BYTES_MIN, framed};
 use super::header::{RequestHeader, RequestPrefix};
 use super::produce::ProduceRequest;
 use super::produce_response::{self, PartitionError, ProduceAnswer};
@@ -178,11 +178,16 @@ fn captured_responses_lose_the_address_of_the_broker() {
 fn every_strict_prefix_of_a_captured_request_waits() {
     for capture in captures().iter().filter(|capture| capture.is_request) {
         for end in 0..capture.bytes.len() {
-            let framed = frame(&capture.bytes[..end], FRAME_BYTES_MAX);
-            assert!(matches!(framed, Ok(Framed::NeedMore { .. })), "{} cut at {end}", capture.name);
+            let found = framed(&capture.bytes[..end], REQUEST_BYTES_MIN, FRAME_BYTES_MAX);
+            assert!(matches!(found, Ok(Framed::NeedMore { .. })), "{} cut at {end}", capture.name);
         }
         let bytes = capture.bytes.len();
-        assert_eq!(frame(&capture.bytes, FRAME_BYTES_MAX), Ok(Framed::Frame { bytes }), "{}", capture.name);
+        assert_eq!(
+            framed(&capture.bytes, REQUEST_BYTES_MIN, FRAME_BYTES_MAX),
+            Ok(Framed::Frame { bytes }),
+            "{}",
+            capture.name
+        );
     }
 }
 
@@ -250,7 +255,7 @@ fn broken_frames_are_errors_and_never_panics() {
         let mut bytes = capture.bytes.clone();
         numbers.mutate(&mut bytes);
         out.clear();
-        let _ = frame(&bytes, FRAME_BYTES_MAX);
+        let _ = framed(&bytes, REQUEST_BYTES_MIN, FRAME_BYTES_MAX);
         let _ = RequestHeader::parse(&bytes);
         let _ = sasl::parse_handshake(&bytes);
         let _ = sasl::parse_authenticate(&bytes);

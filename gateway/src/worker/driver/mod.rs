@@ -4,6 +4,7 @@
 //! neither queues nor decides. Queues, back-pressure and tasks are [`Io`](super::io::Io)'s.
 
 pub mod epoll;
+#[cfg(test)]
 pub mod faulty;
 pub mod net;
 #[cfg(test)]
