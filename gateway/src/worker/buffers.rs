@@ -29,15 +29,24 @@ pub struct RingShape {
     pub block_bytes: usize,
     /// Number of blocks, a power of two.
     pub blocks: u16,
+    /// Blocks by which the ring may grow while those who hold its blocks have not let go of them yet.
+    pub extra_blocks: u16,
 }
 
 impl RingShape {
     /// One receive per block: for kernels that cannot fill a block piece by piece.
-    pub const WHOLE: Self =
-        Self { block_bytes: 64 * 1024, blocks: (budget::RING_BYTES / (64 * 1024)) as u16 };
+    pub const WHOLE: Self = Self::of_blocks(64 * 1024);
     /// Receives packed one behind the other: `IOU_PBUF_RING_INC` (Linux 6.12), and the epoll driver.
-    pub const PACKED: Self =
-        Self { block_bytes: 256 * 1024, blocks: (budget::RING_BYTES / (256 * 1024)) as u16 };
+    pub const PACKED: Self = Self::of_blocks(256 * 1024);
+
+    /// The memory budget in blocks of this size.
+    const fn of_blocks(block_bytes: usize) -> Self {
+        Self {
+            block_bytes,
+            blocks: (budget::RING_BYTES / block_bytes) as u16,
+            extra_blocks: (budget::RING_EXTRA_BYTES_MAX / block_bytes) as u16,
+        }
+    }
 }
 
 /// The buffers of one worker. Cheap to clone; belongs to one thread.
@@ -90,8 +99,7 @@ impl Pool {
     /// A pool whose ring has `shape`. The blocks' pages are touched only when bytes arrive.
     pub fn new(shape: RingShape) -> Self {
         assert!(shape.blocks.is_power_of_two() && shape.block_bytes.is_multiple_of(PAGE_BYTES));
-        let extra = budget::RING_EXTRA_BYTES_MAX / shape.block_bytes;
-        let slots = usize::from(shape.blocks) + extra;
+        let slots = usize::from(shape.blocks) + usize::from(shape.extra_blocks);
         let absent = || RingBlock { memory: None, holders: 0, provided: false, filled: 0 };
         let mut state = State {
             shape,
@@ -492,7 +500,7 @@ mod tests {
 
     #[test]
     fn the_last_slice_returns_its_block() {
-        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2 });
+        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2, extra_blocks: 1 });
         let mut block = pool.ring_slice().unwrap();
         let front = block.split_to(1000);
         let back = block.split_off(96);
@@ -554,7 +562,7 @@ mod tests {
 
     #[test]
     fn an_extra_block_goes_when_the_ring_has_recovered() {
-        let shape = RingShape { block_bytes: 4096, blocks: 2 };
+        let shape = RingShape { block_bytes: 4096, blocks: 2, extra_blocks: 1 };
         let pool = Pool::new(shape);
         let held: Vec<Slice> = std::iter::from_fn(|| pool.ring_slice()).collect();
         assert!(pool.grow_ring());
@@ -569,7 +577,7 @@ mod tests {
 
     #[test]
     fn a_block_filled_piece_by_piece_stays_with_the_kernel_until_it_says_so() {
-        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2 });
+        let pool = Pool::new(RingShape { block_bytes: 4096, blocks: 2, extra_blocks: 1 });
         let (bid, start) = pool.provide().unwrap();
         // SAFETY: nobody else has the block, which has 4096 bytes.
         unsafe { start.write_bytes(7, 4096) };

@@ -142,6 +142,11 @@ impl<B: AsRef<[u8]>> ReplyQueue<B> {
         }
     }
 
+    /// Every piece that has not been handed to the writer.
+    pub(super) fn pieces_mut(&mut self) -> impl Iterator<Item = &mut B> {
+        self.replies.iter_mut().flat_map(|reply| &mut reply.bytes)
+    }
+
     /// Number of requests whose answer has not been handed to the writer.
     pub(super) fn len(&self) -> usize {
         self.replies.len()

@@ -83,7 +83,7 @@ pub(super) enum Shortage {
     None,
     /// Receives have waited since then, and nothing has come back.
     Since(Instant),
-    /// As `Since`; queues were copied out of the ring and tasks were asked to let go of their slices.
+    /// As `Since`; everybody was made to let go of the ring.
     Relieved(Instant),
 }
 
@@ -399,8 +399,8 @@ impl<D: Driver> State<D> {
         }
     }
 
-    /// Gets the ring going again when its blocks are held by those who wait: copies what is queued, then asks the
-    /// tasks (who watch [`Io::ring_short`](super::io::Io::ring_short)), then adds a block.
+    /// Gets the ring going again when its blocks are held by those who wait: all let go of it, and while that has not
+    /// helped yet it grows by a block.
     fn relieve(&mut self, now: Instant) {
         if self.driver.starved() == 0 || self.pool.ring_free() > 0 {
             self.shortage = Shortage::None;
@@ -408,19 +408,21 @@ impl<D: Driver> State<D> {
         }
         match self.shortage {
             Shortage::None => self.shortage = Shortage::Since(now),
-            Shortage::Since(since) if now >= since + SHORTAGE_PATIENCE => {
-                self.arena.detach_all();
-                self.schedule.wake_all();
-                self.shortage = Shortage::Relieved(now);
-            }
+            Shortage::Since(since) if now >= since + SHORTAGE_PATIENCE => self.let_go_of_the_ring(now),
             Shortage::Relieved(since) if now >= since + SHORTAGE_PATIENCE => {
                 self.pool.grow_ring();
-                self.arena.detach_all();
-                self.schedule.wake_all();
-                self.shortage = Shortage::Relieved(now);
+                self.let_go_of_the_ring(now);
             }
             Shortage::Since(_) | Shortage::Relieved(_) => {}
         }
+    }
+
+    /// Copies what is queued and what is being sent; tasks watch [`Io::ring_short`](super::io::Io::ring_short).
+    pub(super) fn let_go_of_the_ring(&mut self, now: Instant) {
+        self.arena.detach_all();
+        self.driver.let_go_of_the_ring();
+        self.schedule.wake_all();
+        self.shortage = Shortage::Relieved(now);
     }
 
     fn insert(&mut self, socket: Socket) {

@@ -16,15 +16,16 @@ mod responses;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::buffers::Pool;
+use super::buffers::{Pool, Slice};
 use super::driver::{Driver, SocketId};
+use super::frames::FrameReader;
 use super::io::Io;
 use super::session::Session;
 use super::shared::{Endpoint, Shared};
@@ -133,6 +134,9 @@ impl<D: Driver> Connection<D> {
         let mut answers = pin!(self.answers());
         let mut done = [false; 3];
         poll_fn(|context| {
+            if self.io.ring_short() {
+                self.session.borrow_mut().replies.pieces_mut().for_each(Slice::detach);
+            }
             loop {
                 self.changed.set(false);
                 if !done[0]
@@ -197,6 +201,20 @@ impl<D: Driver> Connection<D> {
     async fn until(&self, mut holds: impl FnMut(&mut Session) -> bool) {
         poll_fn(|_| if holds(&mut self.session.borrow_mut()) { Poll::Ready(()) } else { Poll::Pending })
             .await;
+    }
+
+    /// Awaits `waiting`. Should receives run short of the ring meanwhile, `reader` lets go of it.
+    fn beside<'a, T>(
+        &'a self,
+        reader: &'a mut FrameReader,
+        mut waiting: Pin<&'a mut impl Future<Output = T>>,
+    ) -> impl Future<Output = T> + 'a {
+        poll_fn(move |context| {
+            if self.io.ring_short() {
+                reader.let_go_of_the_ring();
+            }
+            waiting.as_mut().poll(context)
+        })
     }
 
     /// Changes the session; the other loops see it in this pass.

@@ -53,16 +53,20 @@ impl<D: Driver> Connection<D> {
         let mut reader = FrameReader::default();
         let mut turn_bytes = 0;
         let mut identified = false;
-        while let Some(slice) = self.receive_request_bytes(&mut reader).await? {
+        while let Some(slice) = self.beside(&mut reader, pin!(self.request_bytes())).await? {
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
-            while let Some(frame) = self.next_request(&mut reader)? {
+            while let Some(mut frame) = self.next_request(&mut reader)? {
                 if !std::mem::replace(&mut identified, true) {
                     self.identify_by_certificate();
                 }
                 turn_bytes += frame.len();
-                self.request(frame).await?;
-                self.room_for_a_request().await?;
+                if self.upstream.get().is_none() {
+                    // It waits for a connect, maybe for long.
+                    frame.detach();
+                }
+                self.beside(&mut reader, pin!(self.request(frame))).await?;
+                self.beside(&mut reader, pin!(self.room_for_a_request())).await?;
                 if self.io.draining() {
                     break;
                 }
@@ -83,14 +87,11 @@ impl<D: Driver> Connection<D> {
     }
 
     /// The next received bytes; `None` when the client has finished or the gateway drains.
-    async fn receive_request_bytes(&self, reader: &mut FrameReader) -> Result<Option<Slice>, Close> {
+    async fn request_bytes(&self) -> Result<Option<Slice>, Close> {
         let mut receive = pin!(self.client.recv(&self.io, &self.pool));
         poll_fn(|context| {
             if self.io.draining() {
                 return Poll::Ready(Ok(None));
-            }
-            if self.io.ring_short() {
-                reader.let_go_of_the_ring();
             }
             receive.as_mut().poll(context)
         })

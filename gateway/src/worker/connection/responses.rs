@@ -31,7 +31,7 @@ impl<D: Driver> Connection<D> {
         self.until(|session| self.upstream.get().is_some() || session.requests_done).await;
         let Some(upstream) = self.upstream.get() else { return Ok(()) };
         let mut reader = FrameReader::default();
-        while let Some(slice) = self.receive_response_bytes(upstream, &mut reader).await? {
+        while let Some(slice) = self.beside(&mut reader, pin!(self.response_bytes(upstream))).await? {
             self.shared.counters.received(Direction::Upstream, slice.len());
             reader.push(slice);
             while self.response(&mut reader).await? {}
@@ -44,20 +44,9 @@ impl<D: Driver> Connection<D> {
         Err(Close::Lost(Side::Upstream, io::ErrorKind::UnexpectedEof.into()))
     }
 
-    async fn receive_response_bytes(
-        &self,
-        upstream: &Link,
-        reader: &mut FrameReader,
-    ) -> Result<Option<Slice>, Close> {
-        let mut receive = pin!(upstream.recv(&self.io, &self.pool));
-        poll_fn(|context| {
-            if self.io.ring_short() {
-                reader.let_go_of_the_ring();
-            }
-            receive.as_mut().poll(context)
-        })
-        .await
-        .map_err(|error| lost_or_tls(Side::Upstream, error))
+    async fn response_bytes(&self, upstream: &Link) -> Result<Option<Slice>, Close> {
+        let received = upstream.recv(&self.io, &self.pool).await;
+        received.map_err(|error| lost_or_tls(Side::Upstream, error))
     }
 
     /// Handles what is there of the oldest answer; false when more bytes are needed.
@@ -85,7 +74,7 @@ impl<D: Driver> Connection<D> {
             .next(&self.pool, frame_bytes_min, frame::FRAME_BYTES_MAX)
             .map_err(|error| Close::refused(Reason::FrameSize, error))?;
         let Some(frame) = frame else { return Ok(false) };
-        self.answer(frame).await?;
+        self.beside(reader, pin!(self.answer(frame))).await?;
         Ok(true)
     }
 

@@ -351,6 +351,12 @@ impl Driver for Epoll {
         self.try_send(id);
     }
 
+    fn let_go_of_the_ring(&mut self) {
+        for (_, socket) in self.sockets.iter_mut() {
+            socket.sending.iter_mut().flatten().for_each(Slice::detach);
+        }
+    }
+
     fn shutdown_write(&mut self, id: SocketId) {
         if let Some(socket) = self.sockets.get(id) {
             // Fails when the connection is gone, which the receive reports.

@@ -89,11 +89,11 @@ impl Network {
         })))
     }
 
-    /// A driver on this network, with few and small ring blocks: they do run out.
-    pub fn driver(&self) -> io::Result<Faulty> {
+    /// A driver on this network. Its ring blocks are few and small, and run out; `extra_blocks` may be added.
+    pub fn driver(&self, extra_blocks: u16) -> io::Result<Faulty> {
         Ok(Faulty {
             net: self.clone(),
-            pool: Pool::new(RingShape { block_bytes: 4096, blocks: 4 }),
+            pool: Pool::new(RingShape { block_bytes: 4096, blocks: 4, extra_blocks }),
             filling: None,
             sockets: Slots::default(),
             listeners: Slots::default(),
@@ -501,6 +501,12 @@ impl Driver for Faulty {
         if let Some(socket) = self.sockets.get_mut(id) {
             assert!(socket.sending.is_empty(), "one send per socket: two would interleave");
             socket.sending.extend(std::iter::from_fn(next).take(GATHER_MAX));
+        }
+    }
+
+    fn let_go_of_the_ring(&mut self) {
+        for (_, socket) in self.sockets.iter_mut() {
+            socket.sending.iter_mut().for_each(Slice::detach);
         }
     }
 

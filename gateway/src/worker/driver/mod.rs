@@ -76,6 +76,9 @@ pub trait Driver: 'static {
     /// While an earlier send of this socket is under way: two would interleave.
     fn send(&mut self, socket: SocketId, next: &mut dyn FnMut() -> Option<Slice>);
 
+    /// Copies what sends under way hold of the ring, so that receives can go on; at once, or with completions to come.
+    fn let_go_of_the_ring(&mut self);
+
     /// Tells the peer that nothing more comes.
     fn shutdown_write(&mut self, socket: SocketId);
 

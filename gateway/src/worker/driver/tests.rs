@@ -42,6 +42,7 @@ behaviours! {
     a_connect_ends_at_its_deadline
     many_connections_at_once
     a_stalled_receiver_bounds_the_sender
+    a_stalled_send_lets_go_of_the_ring
     a_stalled_connection_does_not_stop_others
     close_drops_a_send_in_flight
     a_close_ends_or_resets_the_connection
@@ -155,22 +156,9 @@ fn many_connections_at_once<D: Kernel>(make: Make<D>) {
 }
 
 fn a_stalled_receiver_bounds_the_sender<D: Kernel>(make: Make<D>) {
-    let (go, gate) = mpsc::channel::<()>();
-    let gate = std::sync::Mutex::new(gate);
-    let upstream = server(move |mut stream| {
-        gate.lock().unwrap().recv().unwrap();
-        let mut all = Vec::new();
-        stream.read_to_end(&mut all).unwrap();
-        stream.write_all(&checksum(&all).to_be_bytes()).unwrap();
-    });
+    let (go, upstream) = stalled_server();
     let worker = Worker::start(make, relay(upstream));
-    let mut client = worker.client();
-    let sent = pattern(32 << 20);
-    let (expected, mut writer) = (checksum(&sent), client.try_clone().unwrap());
-    let writing = thread::spawn(move || {
-        writer.write_all(&sent).unwrap();
-        writer.shutdown(Shutdown::Write).unwrap();
-    });
+    let sending = Sending::start(worker.client());
 
     // The bound is reached, and stays: what the sockets of the worker queue does not grow any further.
     worker.until(|executor| executor.io().queued_bytes() > budget::OUTBOUND_BYTES_MAX);
@@ -179,10 +167,23 @@ fn a_stalled_receiver_bounds_the_sender<D: Kernel>(make: Make<D>) {
     assert!(pool.0 <= most && pool.1.ring <= budget::RING_BYTES + budget::RING_EXTRA_BYTES_MAX, "{pool:?}");
 
     go.send(()).unwrap();
-    let mut sum = [0; 4];
-    client.read_exact(&mut sum).unwrap();
-    assert_eq!(u32::from_be_bytes(sum), expected);
-    writing.join().unwrap();
+    sending.check();
+}
+
+fn a_stalled_send_lets_go_of_the_ring<D: Kernel>(make: Make<D>) {
+    let (go, upstream) = stalled_server();
+    let worker = Worker::start(make, relay(upstream));
+    let sending = Sending::start(worker.client());
+    worker.until(|executor| executor.io().queued_bytes() > budget::OUTBOUND_BYTES_MAX);
+    assert!(worker.run(|executor| executor.io().pool().bytes().ring_held) > BEING_FILLED);
+
+    worker.until(|executor| {
+        executor.io().state().let_go_of_the_ring(Instant::now());
+        executor.io().pool().bytes().ring_held <= BEING_FILLED
+    });
+
+    go.send(()).unwrap();
+    sending.check();
 }
 
 fn a_stalled_connection_does_not_stop_others<D: Kernel>(make: Make<D>) {
@@ -472,6 +473,46 @@ fn server(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
         }
     });
     address
+}
+
+/// A server that reads only when told to, and then answers with the checksum of everything.
+fn stalled_server() -> (mpsc::Sender<()>, SocketAddr) {
+    let (go, gate) = mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let address = server(move |mut stream| {
+        gate.lock().unwrap().recv().unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        stream.write_all(&checksum(&all).to_be_bytes()).unwrap();
+    });
+    (go, address)
+}
+
+/// A client of a [`stalled_server`] that sends more than all queues on the way take.
+struct Sending {
+    client: TcpStream,
+    expected: u32,
+    writing: JoinHandle<()>,
+}
+
+impl Sending {
+    fn start(client: TcpStream) -> Self {
+        let sent = pattern(32 << 20);
+        let (expected, mut writer) = (checksum(&sent), client.try_clone().unwrap());
+        let writing = thread::spawn(move || {
+            writer.write_all(&sent).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        Self { client, expected, writing }
+    }
+
+    /// Everything arrived as it was sent.
+    fn check(mut self) {
+        let mut sum = [0; 4];
+        self.client.read_exact(&mut sum).unwrap();
+        assert_eq!(u32::from_be_bytes(sum), self.expected);
+        self.writing.join().unwrap();
+    }
 }
 
 fn echo_server() -> SocketAddr {

@@ -59,6 +59,8 @@ struct Socket {
     receive: Receive,
     /// In the kernel's hands until the send's CQE.
     sending: Option<NonNull<Gather>>,
+    /// The send under way holds nothing of the ring, or will not once its cancel has come back.
+    lets_go: bool,
     /// In the kernel's hands until the connect's CQE.
     address: Option<NonNull<SocketAddrAny>>,
     closing: bool,
@@ -292,6 +294,8 @@ impl Uring {
         let mut gather = unsafe { Box::from_raw(gather.as_ptr()) };
         let (bytes, error) = match result_of(result) {
             Ok(bytes) => (bytes as usize, None),
+            // Cancelled to let go of the ring, before a byte had left.
+            Err(Errno::CANCELED) => (0, None),
             Err(errno) => (0, Some(io::Error::from(errno))),
         };
         take_front(&mut gather.slices, bytes);
@@ -300,9 +304,13 @@ impl Uring {
             completions.push(Completion::Sent { socket: id, bytes, over, error });
         }
         if over {
+            socket.lets_go = false;
             gather.slices.clear();
             self.headers.push(gather);
         } else {
+            if socket.lets_go {
+                gather.slices.iter_mut().for_each(Slice::detach);
+            }
             self.launch(id, gather);
         }
         self.finish_operation(id, completions);
@@ -468,6 +476,17 @@ impl Driver for Uring {
         self.launch(id, gather);
     }
 
+    /// The kernel reads from the blocks until the CQE of the send: each send is cancelled, and goes on from a copy.
+    fn let_go_of_the_ring(&mut self) {
+        for (id, socket) in self.sockets.iter_mut() {
+            if socket.sending.is_some() && !socket.closing && !std::mem::replace(&mut socket.lets_go, true) {
+                socket.pending += 1;
+                let cancel = opcode::AsyncCancel::new(Token::new(SEND, id.key()).pack()).build();
+                self.backlog.push_back(cancel.user_data(Token::new(CANCEL, id.key()).pack()));
+            }
+        }
+    }
+
     fn shutdown_write(&mut self, id: SocketId) {
         if let Some(socket) = self.sockets.get(id) {
             // Fails when the connection is gone, which the receive reports.
@@ -562,7 +581,15 @@ impl Drop for Uring {
 
 impl Socket {
     fn new(fd: OwnedFd) -> Self {
-        Self { fd, pending: 0, receive: Receive::Off, sending: None, address: None, closing: false }
+        Self {
+            fd,
+            pending: 0,
+            receive: Receive::Off,
+            sending: None,
+            lets_go: false,
+            address: None,
+            closing: false,
+        }
     }
 }
 

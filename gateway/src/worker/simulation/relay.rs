@@ -52,7 +52,7 @@ fn a_seed_gives_the_same_course_of_events() {
 #[test]
 fn a_short_ring_recovers_when_tasks_let_go_of_it() {
     // Every connection holds half a message; the four blocks of the ring are not enough for all of them.
-    let world = hold_half_messages(|io, piece| {
+    let world = hold_half_messages(0, |io, piece| {
         if io.ring_short() {
             piece.detach();
         }
@@ -63,7 +63,7 @@ fn a_short_ring_recovers_when_tasks_let_go_of_it() {
 
 #[test]
 fn a_short_ring_grows_when_tasks_do_not_let_go_and_shrinks_again() {
-    let mut world = hold_half_messages(|_, _| {});
+    let mut world = hold_half_messages(64, |_, _| {});
     let pool = world.executor.io().pool();
     assert!(pool.bytes().ring > 4 * pool.ring_shape().block_bytes);
     world.until("the extra blocks to go", |_| pool.bytes().ring == 4 * pool.ring_shape().block_bytes);
@@ -71,8 +71,8 @@ fn a_short_ring_grows_when_tasks_do_not_let_go_and_shrinks_again() {
 
 /// Messages of twice [`HALF_BYTES`] whose halves the tasks hold until the second has come; the clients send second
 /// halves only when every task holds a first one.
-fn hold_half_messages(wait: fn(&Io<Faulty>, &mut Slice)) -> World {
-    let mut world = World::new(1, Faults::default());
+fn hold_half_messages(extra_blocks: u16, wait: fn(&Io<Faulty>, &mut Slice)) -> World {
+    let mut world = World::with_growth(1, Faults::default(), extra_blocks);
     let io = world.executor.io().clone();
     let halves = Rc::new(Cell::new(0));
     let clients: Vec<Peer> = (0..32).map(|_| world.network.connect(listener()).unwrap()).collect();
@@ -124,9 +124,13 @@ struct World {
 
 impl World {
     fn new(seed: u64, faults: Faults) -> Self {
+        Self::with_growth(seed, faults, 0)
+    }
+
+    fn with_growth(seed: u64, faults: Faults, extra_blocks: u16) -> Self {
         let network = Network::new(seed, faults);
         network.listen(upstream());
-        let io = Io::new(network.driver().unwrap());
+        let io = Io::new(network.driver(extra_blocks).unwrap());
         io.listen(Address(listener())).unwrap();
         Self { network, executor: Executor::new(io), upstreams: Vec::new(), turns: 0 }
     }

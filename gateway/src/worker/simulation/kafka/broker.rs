@@ -21,6 +21,8 @@ pub(super) struct Brokers {
     upstreams: Vec<Upstream>,
     /// Upstream connections end early, now and then.
     fall_away: bool,
+    /// A node that does nothing for now.
+    pub(super) frozen: Option<i32>,
     /// The answer to each request, whole frames.
     pub(super) answers: BTreeMap<i32, Bytes>,
     /// Requests whose answer has been written to its last byte.
@@ -68,6 +70,7 @@ impl Brokers {
             engine,
             upstreams: Vec::new(),
             fall_away,
+            frozen: None,
             answers: BTreeMap::new(),
             written: BTreeSet::new(),
             reset: BTreeSet::new(),
@@ -115,6 +118,9 @@ impl Brokers {
 
     /// False when the connection is over.
     fn serve(&mut self, network: &Network, upstream: &mut Upstream) -> bool {
+        if self.frozen == Some(upstream.node_id) {
+            return true;
+        }
         if network.random(4) > 0 {
             upstream.peer.read(&mut upstream.received);
         }

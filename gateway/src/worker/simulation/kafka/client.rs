@@ -22,6 +22,8 @@ pub(super) struct Client {
     in_flight_max: usize,
     /// Finishes when everything is sent, not when everything is answered.
     finishes_early: bool,
+    /// Reads nothing for now.
+    pub(super) deaf: bool,
     /// Goes away after so many bytes.
     quits_after: Option<usize>,
     received: Vec<u8>,
@@ -59,6 +61,7 @@ impl Client {
             sent: 0,
             in_flight_max: 1 + network.random(8),
             finishes_early: network.random(2) == 0,
+            deaf: false,
             quits_after: None,
             received: Vec::new(),
             answered: 0,
@@ -77,7 +80,7 @@ impl Client {
         if network.random(3) > 0 {
             self.write(network);
         }
-        if network.random(4) > 0 {
+        if !self.deaf && network.random(4) > 0 {
             self.read(brokers, turn);
         }
         let quits = self.quits_after.is_some_and(|bytes| self.sent >= bytes);

@@ -6,6 +6,7 @@ mod client;
 mod control;
 mod requests;
 mod splits;
+mod stalls;
 mod world;
 
 use super::for_every_seed;

@@ -84,6 +84,11 @@ impl Planner<'_> {
         (from..).take(count).map(|position| self.request(position)).collect()
     }
 
+    /// `count` large answers.
+    pub(super) fn fetches(&self, from: i32, count: usize) -> Vec<Planned> {
+        (from..).take(count).map(|position| self.fetch(position)).collect()
+    }
+
     fn request(&self, position: i32) -> Planned {
         match self.network.random(16) {
             0 => self.api_versions(position),

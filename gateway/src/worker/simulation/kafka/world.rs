@@ -65,10 +65,21 @@ pub(super) struct World {
 }
 
 impl World {
+    /// A world whose gateway may know the brokers, or not yet.
     pub(super) fn new(seed: u64, weather: Weather) -> Self {
         let network = Network::new(seed, weather.faults);
+        let fresh = network.random(2) == 0;
+        Self::on(network, weather, fresh)
+    }
+
+    /// A world whose gateway knows the brokers.
+    pub(super) fn informed(seed: u64, weather: Weather) -> Self {
+        Self::on(Network::new(seed, weather.faults), weather, false)
+    }
+
+    fn on(network: Network, weather: Weather, fresh: bool) -> Self {
         let brokers = Brokers::new(&network, weather.brokers_fall_away);
-        let (labels, fresh) = (network.random(2) == 0, network.random(2) == 0);
+        let labels = network.random(2) == 0;
         let topology = if fresh { control::bootstrap() } else { control::complete(&brokers) };
         let topology = Arc::new(CurrentTopology::from_pointee(topology));
         let (worker, mailbox) = worker(&network, &topology, labels, 1 + network.random(4));
@@ -113,7 +124,7 @@ impl World {
     }
 
     /// A client of the bootstrap port or of a node's; `None` when nobody listens there any more.
-    fn client(&self, id: i32, port: Option<i32>) -> Option<Client> {
+    pub(super) fn client(&self, id: i32, port: Option<i32>) -> Option<Client> {
         let topics = self.brokers.topic_ids();
         let node_id = port.unwrap_or(1);
         let planner = Planner { network: &self.network, topics: &topics, client: id, node_id };
@@ -132,7 +143,16 @@ impl World {
         Some(client)
     }
 
-    fn run(&mut self, mut clients: Vec<Client>) -> Vec<Ended> {
+    /// A client of a node's port that asks for large answers.
+    pub(super) fn consumer(&self, id: i32, node_id: i32) -> Client {
+        let topics = self.brokers.topic_ids();
+        let planner = Planner { network: &self.network, topics: &topics, client: id, node_id };
+        let plan = planner.introduction().into_iter().chain(planner.fetches(2, 8)).collect();
+        let peer = self.network.connect(gateway_address(node_id)).expect("the gateway listens");
+        Client::new(&self.network, id, peer, plan)
+    }
+
+    pub(super) fn run(&mut self, mut clients: Vec<Client>) -> Vec<Ended> {
         let drain_at = self.weather.drains.then(|| self.turns + self.network.random(200));
         let mut ended = Vec::new();
         self.until("the clients", |world| {
@@ -259,7 +279,7 @@ pub(super) fn worker(
     labels: bool,
     mailbox: usize,
 ) -> (Worker<Faulty>, ControlMailbox) {
-    let io = Io::new(network.driver().unwrap());
+    let io = Io::new(network.driver(0).unwrap());
     let (ours, theirs) = mailbox_of(mailbox, Arc::default(), Box::new(io.wake_handle()));
     let policy = policy(labels);
     let inspector = Inspector::new(policy.clone(), Box::new(policy.scratch()));
