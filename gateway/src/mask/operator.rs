@@ -7,7 +7,7 @@ use super::token::Token;
 pub const CHAR_DEFAULT: u8 = b'*';
 
 /// A mask operator with its parameters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// Every letter and digit becomes `with`; separators stay. Same length.
     Redact {

@@ -13,7 +13,7 @@ const DOMAIN_MIN: u64 = 1_000_000;
 const CHECK_DIGIT_OFFSET: u8 = 5;
 
 /// The operator with its key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     key: Key,
     /// What stands in, in record keys, for a token that cannot be: it keeps keys apart, too.

@@ -27,6 +27,12 @@ impl Pointer {
         tokens.split('/').map(token).collect::<Result<_, _>>().map(Self)
     }
 
+    /// True when everything that `inner` names lies in a value that this pointer names.
+    pub(super) fn contains(&self, inner: &Self) -> bool {
+        let same = |(ours, theirs): (&Token, &Token)| *ours == Token::Any || ours == theirs;
+        self.0.len() <= inner.0.len() && self.0.iter().zip(&inner.0).all(same)
+    }
+
     /// True when the token under the cursor lies in the value that the pointer names.
     pub(super) fn covers(&self, cursor: &Cursor, text: &[u8]) -> bool {
         let mut path = cursor.path(text);

@@ -9,6 +9,7 @@ mod masks;
 mod proof;
 mod rules;
 mod schema;
+mod together;
 
 use std::path::Path;
 
@@ -58,7 +59,7 @@ fn read(document: &Document<'_>, root: &Table<'_, '_>, keys: &Keys, generation: 
     let labels = read_labels(root);
     let mut detectors = Detectors::read(document, &root.tables("detector"));
     let mut rules = rules::read(document, &root.tables("rule"), &mut detectors, keys);
-    rules::check_together(document, &rules);
+    together::check(document, &rules);
     let tests = read_tests(document, root);
 
     let engine = detectors.compile(document)?;

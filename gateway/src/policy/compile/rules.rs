@@ -59,28 +59,6 @@ pub(super) fn read(
     rules
 }
 
-/// Checks that need more than one rule: a value truncated in two ways can be put together again.
-pub(super) fn check_together(document: &Document<'_>, rules: &[Source]) {
-    for (position, later) in rules.iter().enumerate() {
-        let Some(Operator::Keep(keep)) = &later.operator else { continue };
-        for earlier in &rules[..position] {
-            let Some(Operator::Keep(other)) = &earlier.operator else { continue };
-            let same_form = (keep.first, keep.last) == (other.first, other.last);
-            if !same_form
-                && later.rule.shares_a_detector(&earlier.rule)
-                && later.rule.mode == earlier.rule.mode
-            {
-                let message = format!(
-                    "rule `{}` keeps the first {} and last {} of the same detector: two truncations of one value \
-                     let it be put together again; keep the same here, or use `redact`",
-                    earlier.rule.id, other.first, other.last
-                );
-                document.mistake(later.mask_at, message);
-            }
-        }
-    }
-}
-
 fn read_rule(
     document: &Document<'_>,
     table: &Table<'_, '_>,
@@ -249,13 +227,5 @@ fn check_keys(
         let message = "this operator gives many keys one value, which merges them on a compacted topic: \
                        use `hash` or `token`, or leave `key` out of `parts`";
         document.mistake(table.at_key("mask"), message);
-    }
-}
-
-impl Rule {
-    fn shares_a_detector(&self, other: &Self) -> bool {
-        let ours = self.detectors.as_deref().unwrap_or_default();
-        let theirs = other.detectors.as_deref().unwrap_or_default();
-        ours.iter().any(|(detector, _)| theirs.iter().any(|(other, _)| other == detector))
     }
 }

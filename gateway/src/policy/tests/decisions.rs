@@ -36,6 +36,7 @@ fn the_first_rule_with_a_mask_masks_and_all_rules_count() {
         [[rule]]
         id = "first"
         detectors = ["employee"]
+        topics = ["orders.*"]
         level = "internal"
         mask = { operator = "keep", last = 2 }
         [[rule]]

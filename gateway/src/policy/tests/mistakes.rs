@@ -289,14 +289,44 @@ fn a_mask_that_is_found_again_is_refused() {
 }
 
 #[test]
+fn a_rule_that_never_masks_is_refused() {
+    let rule = |id: &str, rest: &str| format!("[[rule]]\nid = \"{id}\"\ndetectors = [\"email\"]\n{rest}\n");
+    let (redact, null) = ("mask = { operator = \"redact\" }", "mask = { operator = \"null\" }");
+    let expected = "p.toml:10:8: never masks: rule `a` stands before it and masks all that this rule looks for; \
+                    put this rule first, or leave `mask` out";
+    let table = [
+        ("", "", true),
+        ("", "topics = [\"hr.*\"]", true),
+        ("topics = [\"hr.*\"]", "topics = [\"hr.staff\"]", true),
+        ("fields = [\"/user\"]", "fields = [\"/user/mail\"]", true),
+        ("topics = [\"hr.*\"]", "", false),
+        ("parts = [\"value\"]", "", false),
+        ("fields = [\"/user\"]", "", false),
+        ("mode = \"shadow\"", "", false),
+    ];
+    for (first, second, refused) in table {
+        let (a, b) = (rule("a", &format!("{redact}\n{first}")), rule("b", &format!("{null}\n{second}")));
+        let found = mistakes(&format!("version = 1\n{a}{b}"));
+        assert_eq!(found, if refused { vec![expected] } else { Vec::new() }, "{first}, {second}");
+    }
+    let same = format!("version = 1\n{}{}", rule("a", redact), rule("b", redact));
+    assert_eq!(mistakes(&same), [""; 0]);
+}
+
+#[test]
 fn what_the_engine_refuses_is_reported_at_the_pattern() {
-    for pattern in ["(", "(?=x)y", "a*"] {
+    let table = [
+        ("(", "the pattern is not valid: "),
+        ("(?=x)y", "look-ahead and back-references do not exist"),
+        (r"(a)\1", "look-ahead and back-references do not exist"),
+        ("a*", "the pattern matches the empty text; give it something that must be there"),
+        ("[a-z]{50000}", "begin it with a literal of three bytes or more, or bound its repetitions"),
+    ];
+    for (pattern, expected) in table {
         let source = format!("version = 1\n[[detector]]\nid = \"own\"\npattern = '{pattern}'\n");
         let found = mistakes(&source);
-        assert!(
-            found.first().is_some_and(|first| first.starts_with("p.toml:4:11: detector `own`: ")),
-            "{pattern}: {found:?}"
-        );
+        let first = found.first().map_or("", String::as_str);
+        assert!(first.starts_with("p.toml:4:11: detector `own`: ") && first.contains(expected), "{found:?}");
     }
 }
 
