@@ -78,7 +78,7 @@ impl BatchInspector {
             labels.labelling != Labelling::Off && self.records.count_headers(text, &label_names(labels)) > 0;
         collect_edits(&mut self.edits, self.records.records.len(), &entry.rules, policy, scratch, sender);
         let patches = scratch.patches();
-        if self.edits.is_empty() && !strips {
+        if self.edits.is_empty() && !strips && !self.has_extras(&head) {
             if patches.is_empty() {
                 return Fate::Keep;
             }
@@ -108,6 +108,11 @@ impl BatchInspector {
             Some(Codec::None) => batch.get(HEAD_BYTES..).unwrap_or_default(),
             _ => self.decompressor.text(),
         }
+    }
+
+    /// True when the blob holds bytes that nobody has looked at: the batch goes on, but without them.
+    fn has_extras(&self, head: &BatchHead) -> bool {
+        head.codec() != Some(Codec::None) && self.decompressor.has_extras()
     }
 
     /// Refuses the partition when a record of it is to be rejected.

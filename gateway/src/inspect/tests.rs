@@ -8,6 +8,8 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion};
 
 use super::*;
 use crate::policy::Keys;
+use crate::protocol::kafka::compression::Decompressor;
+use crate::protocol::kafka::{record_batch, testing};
 
 /// Frames in plain vectors.
 struct Heap;
@@ -34,11 +36,15 @@ verdict = "block"
 "#;
 
 fn inspect(policy: &str, api_version: i16, acks: i16, value: &'static [u8]) -> Inspected<Vec<u8>> {
+    let record = OutgoingRecord { value: Some(value.into()), ..OutgoingRecord::default() };
+    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
+    inspect_batch(policy, api_version, acks, records)
+}
+
+fn inspect_batch(policy: &str, api_version: i16, acks: i16, records: bytes::Bytes) -> Inspected<Vec<u8>> {
     let policy = Policy::compile(Path::new("test.toml"), policy, &Keys::StandIn, 1).expect("a good policy");
     let policy = Arc::new(policy);
     let scratch = Box::new(policy.scratch());
-    let record = OutgoingRecord { value: Some(value.into()), ..OutgoingRecord::default() };
-    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
     let request = client::produce_request("orders", 0, records).with_acks(acks);
     let frame = client::frame(api_version, 7, &request).expect("encodes").to_vec();
     let principal: Arc<str> = "User:ANONYMOUS".into();
@@ -89,4 +95,33 @@ fn a_clean_request_goes_as_it_came() {
     let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
     let original = client::frame(9, 7, &client::produce_request("orders", 0, records)).expect("encodes");
     assert_eq!(request.into_frame(), original);
+}
+
+#[test]
+fn bytes_that_are_no_part_of_the_text_do_not_go_on() {
+    let hidden = b"ssn 553-39-5972";
+    let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &15u32.to_le_bytes(), hidden].concat();
+    let mut sent =
+        testing::batch(&testing::BatchSpec { codec: record_batch::Codec::Zstd, ..Default::default() });
+    let plain = sent.clone();
+    sent.extend_from_slice(&skippable);
+    let batch_length = (sent.len() - 12) as u32;
+    sent[8..12].copy_from_slice(&batch_length.to_be_bytes());
+    record_batch::seal_in_place(&mut sent);
+
+    let Inspected::Forward { request, .. } = inspect_batch(BLOCKING, 9, -1, sent.into()) else {
+        panic!("a legal batch is forwarded");
+    };
+    let frame = request.into_frame();
+    assert!(!frame.windows(hidden.len()).any(|window| window == hidden));
+
+    let mut parsed = ProduceRequest::default();
+    parsed.parse(&frame).expect("a good frame");
+    let forwarded = parsed.partitions[0].records.expect("records").of(&frame);
+    let mut decompressor = Decompressor::default();
+    let mut text = |batch: &[u8]| {
+        let (_, codec) = record_batch::verify(Some(batch), 9).expect("a good batch");
+        decompressor.decompress(codec, record_batch::blob(batch)).expect("a good blob").to_vec()
+    };
+    assert_eq!(text(forwarded), text(&plain), "the records are as they were");
 }

@@ -29,6 +29,6 @@ mod splice;
 pub mod wire;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -116,7 +116,9 @@ impl Path {
         let text = |records: Option<super::wire::Span>| {
             let batch = records.expect("records").of(bytes);
             let (_, codec) = verify(Some(batch), request.api_version).expect("a good batch");
-            decompressor.decompress(codec, blob(batch)).expect("a good blob").to_vec()
+            let text = decompressor.decompress(codec, blob(batch)).expect("a good blob").to_vec();
+            assert!(!decompressor.has_extras(), "no client makes us re-emit what is clean");
+            text
         };
         request.partitions.iter().map(|partition| partition.records).map(text).collect()
     }

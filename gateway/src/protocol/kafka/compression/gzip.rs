@@ -3,15 +3,18 @@
 use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::text::Text;
-use super::{Failure, append_with};
+use super::{Contents, Failure, append_with};
 
 /// Raw inflate, made at the first use. Header and trailer are ours, so that the state can be reused.
 #[derive(Default)]
 pub(super) struct Inflater(Option<Decompress>);
 
 impl Inflater {
-    pub(super) fn inflate(&mut self, mut blob: &[u8], text: &mut Text) -> Result<(), Failure> {
+    /// Inflates all members of `blob`. What one plain member holds beside its text is a time and two bytes; optional
+    /// fields, and any number of members, hold what a client likes.
+    pub(super) fn inflate(&mut self, mut blob: &[u8], text: &mut Text) -> Result<Contents, Failure> {
         let inflate = self.0.get_or_insert_with(|| Decompress::new(false));
+        let mut text_only = blob.get(FLAGS_AT).is_some_and(|flags| flags & FLAGS_OPTIONAL == 0);
         loop {
             let body = skip_header(blob).ok_or(Failure::Invalid)?;
             let start = text.as_slice().len();
@@ -19,8 +22,9 @@ impl Inflater {
             let member = text.as_slice().get(start..).unwrap_or_default();
             blob = check_trailer(rest, member).ok_or(Failure::Invalid)?;
             if blob.is_empty() {
-                return Ok(());
+                return Ok(Contents::text_only(text_only));
             }
+            text_only = false;
         }
     }
 }
@@ -132,7 +136,11 @@ const FLAG_HEADER_CRC: u8 = 1 << 1;
 const FLAG_EXTRA: u8 = 1 << 2;
 const FLAG_NAME: u8 = 1 << 3;
 const FLAG_COMMENT: u8 = 1 << 4;
+const FLAGS_OPTIONAL: u8 = FLAG_HEADER_CRC | FLAG_EXTRA | FLAG_NAME | FLAG_COMMENT;
 const FLAGS_RESERVED: u8 = 0xe0;
+
+/// Where the flags stand in a member.
+const FLAGS_AT: usize = 3;
 
 /// Least room to inflate into, bytes; further room doubles the text.
 const ROOM_BYTES_MIN: usize = 64 << 10;

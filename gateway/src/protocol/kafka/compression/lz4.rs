@@ -7,16 +7,18 @@ use twox_hash::XxHash32;
 
 use super::super::wire::Reader;
 use super::text::Text;
-use super::{Failure, append_with};
+use super::{Contents, Failure, append_with};
 
 /// What the frame descriptor says.
 struct Descriptor {
     block_bytes_max: usize,
     block_checksum: bool,
     content_checksum: bool,
+    content_size: Option<i64>,
 }
 
-pub(super) fn decompress(blob: &[u8], text: &mut Text) -> Result<(), Failure> {
+/// Decompresses the one frame of `blob`: text, sizes and checksums, each of which must be right.
+pub(super) fn decompress(blob: &[u8], text: &mut Text) -> Result<Contents, Failure> {
     let mut reader = Reader::new(blob);
     let descriptor = read_descriptor(&mut reader, blob).ok_or(Failure::Invalid)?;
     loop {
@@ -39,7 +41,10 @@ pub(super) fn decompress(blob: &[u8], text: &mut Text) -> Result<(), Failure> {
     if descriptor.content_checksum && read_u32(&mut reader) != Some(checksum) {
         return Err(Failure::Invalid);
     }
-    reader.finish().map_err(|_| Failure::Invalid)
+    reader.finish().map_err(|_| Failure::Invalid)?;
+    let text_bytes = text.as_slice().len();
+    let says_so = |size: i64| usize::try_from(size) == Ok(text_bytes);
+    if descriptor.content_size.is_none_or(says_so) { Ok(Contents::Text) } else { Err(Failure::Invalid) }
 }
 
 fn decompress_block(block: &[u8], block_bytes_max: usize, text: &mut Text) -> Result<(), Failure> {
@@ -69,9 +74,10 @@ fn read_descriptor(reader: &mut Reader<'_>, blob: &[u8]) -> Option<Descriptor> {
     if flags & FLAGS_FIXED != FLAG_VERSION_1 | FLAG_INDEPENDENT || block_descriptor & !BLOCK_SIZE_BITS != 0 {
         return None;
     }
-    if flags & FLAG_CONTENT_SIZE != 0 {
-        reader.i64().ok()?;
-    }
+    let content_size = match flags & FLAG_CONTENT_SIZE {
+        0 => None,
+        _ => Some(reader.i64().ok()?.swap_bytes()),
+    };
     let hashed = blob.get(start..reader.at() as usize)?;
     let header_checksum = reader.i8().ok()?.cast_unsigned();
     if header_checksum != (XxHash32::oneshot(0, hashed) >> 8) as u8 {
@@ -82,6 +88,7 @@ fn read_descriptor(reader: &mut Reader<'_>, blob: &[u8]) -> Option<Descriptor> {
         block_bytes_max: 1 << (8 + 2 * size_code),
         block_checksum: flags & FLAG_BLOCK_CHECKSUM != 0,
         content_checksum: flags & FLAG_CONTENT_CHECKSUM != 0,
+        content_size,
     })
 }
 

@@ -49,6 +49,8 @@ pub fn text_bytes_max(blob_bytes: usize) -> usize {
 #[derive(Default)]
 pub struct Decompressor {
     text: Text,
+    /// Of the blob that was decompressed last.
+    has_extras: bool,
     gzip: gzip::Inflater,
     snappy: snap::raw::Decoder,
     zstd: zstd::Decoder,
@@ -57,8 +59,8 @@ pub struct Decompressor {
 impl Decompressor {
     /// Decompresses `blob`, the bytes after the head of a batch, and returns the text: the records.
     ///
-    /// Every byte of the blob must belong to the text: what follows the end of the compressed data could be
-    /// read by one client and not by another, so it is refused.
+    /// What follows the end of the compressed data could be read by one client and not by another, so it is
+    /// refused. What a codec allows beside the text is told by [`Decompressor::has_extras`].
     ///
     /// # Errors
     ///
@@ -67,17 +69,27 @@ impl Decompressor {
         let text_bytes_max = text_bytes_max(blob.len());
         self.text.clear(text_bytes_max);
         let done = match codec {
-            Codec::None => self.text.append(blob),
+            Codec::None => self.text.append(blob).map(|()| Contents::Text),
             Codec::Gzip => self.gzip.inflate(blob, &mut self.text),
             Codec::Snappy => snappy::decompress(&mut self.snappy, blob, &mut self.text),
             Codec::Lz4 => lz4::decompress(blob, &mut self.text),
             Codec::Zstd => self.zstd.decompress(blob, &mut self.text),
         };
         match done {
-            Ok(()) => Ok(self.text.as_slice()),
+            Ok(contents) => {
+                self.has_extras = contents == Contents::TextAndExtras;
+                Ok(self.text.as_slice())
+            }
             Err(Failure::Invalid) => Err(CompressionError::Invalid { codec }),
             Err(Failure::TooLarge) => Err(CompressionError::TooLarge { text_bytes_max }),
         }
+    }
+
+    /// True when the blob that was decompressed last has bytes that are no part of its text and that a client can
+    /// fill as it likes: names and comments of gzip, skippable frames of zstd. Whoever inspects the text has not seen
+    /// them, so the blob must not be passed on as it is.
+    pub fn has_extras(&self) -> bool {
+        self.has_extras
     }
 
     /// The text that was decompressed last.
@@ -136,6 +148,21 @@ impl Compressor {
             out.truncate(start);
             CompressionError::Invalid { codec }
         })
+    }
+}
+
+/// What a blob holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// Its text and what the codec derives from it, at most a time stamp.
+    Text,
+    /// Also bytes that are no part of the text.
+    TextAndExtras,
+}
+
+impl Contents {
+    fn text_only(is_text_only: bool) -> Self {
+        if is_text_only { Self::Text } else { Self::TextAndExtras }
     }
 }
 

@@ -4,7 +4,7 @@ use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
 use super::super::wire::Reader;
 use super::text::Text;
-use super::{Failure, append_with};
+use super::{Contents, Failure, append_with};
 
 /// Framing of a batch, kept when it is rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +22,17 @@ impl SnappyFraming {
     }
 }
 
-pub(super) fn decompress(decoder: &mut Decoder, blob: &[u8], text: &mut Text) -> Result<(), Failure> {
+/// Decompresses either framing. Xerial's header has two versions that nobody compares with anything.
+pub(super) fn decompress(decoder: &mut Decoder, blob: &[u8], text: &mut Text) -> Result<Contents, Failure> {
     match SnappyFraming::of(blob) {
-        SnappyFraming::Raw => decompress_block(decoder, blob, text),
-        SnappyFraming::Xerial => decompress_chunks(decoder, blob, text),
+        SnappyFraming::Raw => {
+            decompress_block(decoder, blob, text)?;
+            Ok(Contents::Text)
+        }
+        SnappyFraming::Xerial => {
+            decompress_chunks(decoder, blob, text)?;
+            Ok(Contents::text_only(blob.starts_with(&XERIAL_HEADER)))
+        }
     }
 }
 

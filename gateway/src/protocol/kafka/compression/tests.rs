@@ -112,11 +112,22 @@ fn blobs_that_a_broker_refuses_are_invalid() {
         blob[at] ^= 0x10;
         blob
     };
+    let lying_about_its_size = {
+        let mut blob = compressed(Codec::Lz4, &[], &text);
+        blob[4] |= 0x08;
+        blob.splice(6..6, *b"39-5972-");
+        let checksum = (twox_hash::XxHash32::oneshot(0, &blob[4..14]) >> 8) as u8;
+        blob.tap(|blob| blob[14] = checksum)
+    };
+    let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &4u32.to_le_bytes(), b"5972"].concat();
     let trailing = |codec| [compressed(codec, &[], &text), vec![0]].concat();
     let table = [
         ("lz4, linked blocks", Codec::Lz4, linked),
         ("lz4, reserved bit", Codec::Lz4, with(Codec::Lz4, 5)),
         ("lz4, header checksum", Codec::Lz4, with(Codec::Lz4, 6)),
+        ("lz4, content size", Codec::Lz4, lying_about_its_size),
+        ("lz4, skippable first", Codec::Lz4, [&skippable[..], &with(Codec::Lz4, 0)].concat()),
+        ("lz4, skippable last", Codec::Lz4, [compressed(Codec::Lz4, &[], &text), skippable].concat()),
         ("lz4, trailing", Codec::Lz4, trailing(Codec::Lz4)),
         ("gzip, trailing", Codec::Gzip, trailing(Codec::Gzip)),
         ("gzip, reserved flag", Codec::Gzip, with(Codec::Gzip, 3).tap(|blob| blob[3] = 0x80)),
@@ -184,5 +195,41 @@ fn every_strict_prefix_of_a_blob_is_an_error() {
         for end in 1..blob.len() {
             assert!(decompressor.decompress(codec, &blob[..end]).is_err(), "{codec:?} cut at {end}");
         }
+    }
+}
+
+/// A batch that nobody has seen whole must not go on as it came.
+#[test]
+fn what_a_blob_holds_beside_its_text_is_told() {
+    let text = sample(5_000);
+    let plain = |codec| compressed(codec, &[], &text);
+    let gzip = |builder: flate2::GzBuilder| {
+        let mut encoder = builder.write(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&text).expect("in memory");
+        encoder.finish().expect("in memory")
+    };
+    let new = flate2::GzBuilder::new;
+    let hidden = b"ssn 553-39-5972";
+    let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &15u32.to_le_bytes(), hidden].concat();
+    let empty_member = compressed(Codec::Gzip, &[], &[]);
+    let table = [
+        ("gzip", Codec::Gzip, plain(Codec::Gzip), false),
+        ("gzip, time", Codec::Gzip, gzip(new().mtime(7)), false),
+        ("gzip, name", Codec::Gzip, gzip(new().filename(&hidden[..])), true),
+        ("gzip, comment", Codec::Gzip, gzip(new().comment(&hidden[..])), true),
+        ("gzip, extra", Codec::Gzip, gzip(new().extra(&hidden[..])), true),
+        ("gzip, two members", Codec::Gzip, [plain(Codec::Gzip), empty_member].concat(), true),
+        ("zstd", Codec::Zstd, plain(Codec::Zstd), false),
+        ("zstd, skippable first", Codec::Zstd, [skippable.clone(), plain(Codec::Zstd)].concat(), true),
+        ("zstd, skippable last", Codec::Zstd, [plain(Codec::Zstd), skippable].concat(), true),
+        ("snappy", Codec::Snappy, plain(Codec::Snappy), false),
+        ("xerial", Codec::Snappy, xerial(&text), false),
+        ("xerial, versions", Codec::Snappy, xerial(&text).tap(|blob| blob[8..16].fill(b'5')), true),
+        ("lz4", Codec::Lz4, plain(Codec::Lz4), false),
+    ];
+    let mut decompressor = Decompressor::default();
+    for (name, codec, blob, has_extras) in table {
+        assert_eq!(decompressor.decompress(codec, &blob), Ok(&text[..]), "{name}");
+        assert_eq!(decompressor.has_extras(), has_extras, "{name}");
     }
 }

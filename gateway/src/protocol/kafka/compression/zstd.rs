@@ -1,10 +1,10 @@
 //! Zstandard (RFC 8878), decoded in one call into the text: no window, so nothing that a frame header claims
 //! is allocated.
 
-use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound};
+use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound, find_frame_compressed_size};
 
 use super::text::Text;
-use super::{Failure, append_with};
+use super::{Contents, Failure, append_with};
 
 /// A decompression context, made at the first use.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub(super) struct Decoder(Option<DCtx<'static>>);
 impl Decoder {
     /// Decompresses all frames of `blob`. Without a trusted size the room is a guess; when it is too small, it
     /// grows fourfold and the work is done again, which the kept buffer makes rare.
-    pub(super) fn decompress(&mut self, blob: &[u8], text: &mut Text) -> Result<(), Failure> {
+    pub(super) fn decompress(&mut self, blob: &[u8], text: &mut Text) -> Result<Contents, Failure> {
         let context = self.0.get_or_insert_with(DCtx::create);
         let mut wanted = blob.len().saturating_mul(GROWTH).max(ROOM_BYTES_MIN);
         loop {
@@ -22,7 +22,7 @@ impl Decoder {
             match context.decompress(room, blob) {
                 Ok(written) => {
                     text.advance(written);
-                    return Ok(());
+                    return Ok(Contents::text_only(is_one_frame(blob)));
                 }
                 Err(DESTINATION_TOO_SMALL) if room_bytes >= text.left() => return Err(Failure::TooLarge),
                 Err(DESTINATION_TOO_SMALL) => wanted = room_bytes.saturating_mul(GROWTH),
@@ -30,6 +30,12 @@ impl Decoder {
             }
         }
     }
+}
+
+/// True for one frame of today's format: no skippable frame, whose bytes no decoder looks at, and none of the formats
+/// before version 1.
+fn is_one_frame(blob: &[u8]) -> bool {
+    blob.starts_with(&FRAME_MAGIC) && find_frame_compressed_size(blob) == Ok(blob.len())
 }
 
 /// A compression context, made at the first use.
@@ -54,6 +60,9 @@ impl Encoder {
         })
     }
 }
+
+/// First bytes of a frame (RFC 8878 3.1.1).
+const FRAME_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
 /// Half the time of level 3, Java's default, for about a tenth more bytes: the dirty path is on the clock.
 const LEVEL: i32 = 1;
