@@ -2,6 +2,7 @@
 
 mod decisions;
 mod mistakes;
+mod page;
 mod properties;
 
 use std::path::Path;
