@@ -9,6 +9,10 @@
 //!
 //! Beyond the sum, each connection may hold what it is entitled to alone: the two `*_BYTES_PRESSED` bounds of
 //! its sockets, and one frame of at most the listener's limit, whose buffer grows only as bytes arrive.
+//!
+//! Inspection reuses its buffers (text, records, findings, edits, a dozen in all), each up to [`KEPT_BYTES`]. A single
+//! large batch takes more; [`reuse`] gives that back. How much more is bounded by the limits on text and counts that
+//! `protocol` has.
 
 /// Bytes provided for receiving. Measured: 2 MiB is as fast as any; 8 MiB costs up to 14 % in cache misses, and
 /// the ring bounds what one pass can bring (fairness).
@@ -40,6 +44,19 @@ pub const OUTBOUND_BYTES_PRESSED: usize = 16 * KIB;
 /// connection keeps for a hundred bytes.
 pub const SMALL_PIECE_BYTES: usize = 2 * KIB;
 
+/// Memory kept of one reused buffer, bytes: room for the text of a batch at the default limit of brokers (1 MiB), twice.
+pub const KEPT_BYTES: usize = 2 * MIB;
+
+/// Empties `buffer` for its next use. Beyond [`KEPT_BYTES`] its memory goes once a use has done without it, so that
+/// neither one large batch is paid for ever nor each of many allocates anew.
+pub fn reuse<T>(buffer: &mut Vec<T>) {
+    let kept = KEPT_BYTES / size_of::<T>().max(1);
+    if buffer.len() <= kept && buffer.capacity() > kept {
+        buffer.shrink_to(kept);
+    }
+    buffer.clear();
+}
+
 /// The sum.
 pub const WORKER_BYTES_MAX: usize =
     RING_BYTES + RING_EXTRA_BYTES_MAX + HEAP_FREE_BYTES_MAX + QUEUED_BYTES_MAX;
@@ -52,3 +69,18 @@ const _: () =
     assert!(INBOUND_BYTES_PRESSED < INBOUND_BYTES_MAX && OUTBOUND_BYTES_PRESSED < OUTBOUND_BYTES_MAX);
 const _: () = assert!(INBOUND_BYTES_MAX <= RING_BYTES, "one socket cannot hold the whole ring");
 const _: () = assert!(SMALL_PIECE_BYTES <= INBOUND_BYTES_PRESSED, "small pieces alone do not press a socket");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_of_one_large_use_goes_with_the_second_small_one_after_it() {
+        let mut buffer = vec![0u64; KEPT_BYTES];
+        reuse(&mut buffer);
+        assert!(buffer.capacity() >= KEPT_BYTES, "another large use may follow");
+        buffer.push(1);
+        reuse(&mut buffer);
+        assert!(buffer.is_empty() && buffer.capacity() <= KEPT_BYTES / 8, "{}", buffer.capacity());
+    }
+}

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::budget;
 use crate::payload::{DetectorIndex, Level, Part};
 use crate::policy::{Policy, Verdict};
 
@@ -72,11 +73,11 @@ impl AuditBatch {
         self.partitions.is_empty()
     }
 
-    /// Forgets the entries and keeps the memory.
+    /// Forgets the entries and keeps the memory, but for that of a single large batch.
     pub fn clear(&mut self) {
-        self.partitions.clear();
-        self.runs.clear();
-        self.findings.clear();
+        budget::reuse(&mut self.partitions);
+        budget::reuse(&mut self.runs);
+        budget::reuse(&mut self.findings);
     }
 }
 

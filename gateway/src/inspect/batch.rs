@@ -3,7 +3,7 @@
 use super::{Scopes, Sender, report};
 use crate::audit::AuditBatch;
 use crate::classify::ScanError;
-use crate::payload::Part;
+use crate::payload::{Level, Part};
 use crate::policy::{Decision, Labelling, Labels, OnBlock, Policy, RuleIndex, RuleSet, Scratch, Verdict};
 use crate::protocol::kafka::compression::{CompressionError, Decompressor};
 use crate::protocol::kafka::edits::RecordEdits;
@@ -77,6 +77,9 @@ impl BatchInspector {
         let strips =
             labels.labelling != Labelling::Off && self.records.count_headers(text, &label_names(labels)) > 0;
         collect_edits(&mut self.edits, self.records.records.len(), &entry.rules, policy, scratch, sender);
+        if self.edits.is_full() {
+            return too_many_edits(request.api_version);
+        }
         let patches = scratch.patches();
         if self.edits.is_empty() && !strips && !self.has_extras(&head) {
             if patches.is_empty() {
@@ -215,6 +218,7 @@ fn undecodable(error: &BatchError, api_version: i16, sender: &Sender<'_>, counte
         BatchError::Compression(_) | BatchError::UnknownCodec { .. } | BatchError::ZstdTooOld => {
             Reason::Compression
         }
+        BatchError::CountLimit { .. } => Reason::CountLimit,
         _ => Reason::InvalidBatch,
     };
     if sender.forward_on_error && reason != Reason::CorruptBatch {
@@ -242,6 +246,13 @@ fn engine_failed(
     let message = Some(format!("the batch cannot be classified: {error}"));
     let error_code = refusal_code(api_version);
     Fate::Refuse(Reason::Engine, PartitionError { error_code, record_errors: Vec::new(), message })
+}
+
+/// Labels or stubs that would take more memory than the largest text.
+fn too_many_edits(api_version: i16) -> Fate {
+    let message = Some("too many records with different labels, or blocked ones".to_owned());
+    let error_code = refusal_code(api_version);
+    Fate::Refuse(Reason::CountLimit, PartitionError { error_code, record_errors: Vec::new(), message })
 }
 
 /// What was decided about one record.
@@ -297,20 +308,29 @@ fn collect_edits(
     if !touches_every_record && scratch.decisions().is_empty() {
         return;
     }
-    let labels = policy.labels();
+    let (mut stubbed, mut labelled) = (None, None);
     for Outcome { record, decision, rules } in outcomes(rules, scratch, records) {
         if blocking(&decision, sender).is_some() {
-            edits.stub(record, |out| write_stub(policy, rules, out));
-        }
-        if policy.label_due(decision.level) {
-            let level = decision.level.as_str().as_bytes();
-            edits.label(record, labels.header.as_bytes(), |out| out.extend_from_slice(level));
-            if !rules.is_empty() {
-                edits.label(record, labels.rules_header.as_bytes(), |out| {
-                    policy.write_label_rules(rules, out)
-                });
+            match stubbed.replace(rules) {
+                Some(last) if last == rules => edits.stub_again(record),
+                _ => edits.stub(record, |out| write_stub(policy, rules, out)),
             }
         }
+        if policy.label_due(decision.level) {
+            let label = (decision.level, rules);
+            match labelled.replace(label) {
+                Some(last) if last == label => edits.label_again(record),
+                _ => write_labels(edits, record, policy, decision.level, rules),
+            }
+        }
+    }
+}
+
+fn write_labels(edits: &mut RecordEdits, record: u32, policy: &Policy, level: Level, rules: &[RuleIndex]) {
+    let labels = policy.labels();
+    edits.label(record, labels.header.as_bytes(), |out| out.extend_from_slice(level.as_str().as_bytes()));
+    if !rules.is_empty() {
+        edits.label(record, labels.rules_header.as_bytes(), |out| policy.write_label_rules(rules, out));
     }
 }
 

@@ -22,6 +22,7 @@ use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::produce::ProduceRequest;
 use crate::protocol::kafka::produce_response::{PartitionError, ProduceAnswer};
 use crate::protocol::kafka::produce_writer::ProduceWriter;
+use crate::protocol::kafka::wire::{WireError, WireErrorKind};
 use crate::telemetry::{Reason, WorkerCounters};
 use crate::topology::Topology;
 use batch::{BatchInspector, Fate, Job};
@@ -121,7 +122,7 @@ impl Inspector {
         counters: &WorkerCounters,
     ) -> Inspected<B::Frame> {
         if let Err(error) = self.request.parse(frame.as_ref()) {
-            return Inspected::Close(Reason::Malformed, error.to_string());
+            return Inspected::Close(malformed(&error), error.to_string());
         }
         let acks = self.request.acks;
         let mut out = Output::new(frames);
@@ -168,6 +169,13 @@ impl Inspector {
                 Inspected::Answer(frames.frame(vec))
             }
         }
+    }
+}
+
+fn malformed(error: &WireError) -> Reason {
+    match error.kind {
+        WireErrorKind::CountLimit { .. } => Reason::CountLimit,
+        _ => Reason::Malformed,
     }
 }
 

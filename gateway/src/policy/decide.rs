@@ -3,6 +3,7 @@
 use super::model::{Mode, OnBlock, Rule, RuleIndex, Verdict};
 use super::overlap::{Claim, Resolver};
 use super::{Policy, RuleSet};
+use crate::budget;
 use crate::classify::{self, ScanError};
 use crate::json::Cursor;
 use crate::mask::{self, Edit};
@@ -93,11 +94,11 @@ impl Scratch {
     }
 
     fn clear(&mut self) {
-        self.findings.clear();
-        self.found.clear();
-        self.decisions.clear();
-        self.rules.clear();
-        self.claims.clear();
+        budget::reuse(&mut self.findings);
+        budget::reuse(&mut self.found);
+        budget::reuse(&mut self.decisions);
+        budget::reuse(&mut self.rules);
+        budget::reuse(&mut self.claims);
         self.patches.clear();
     }
 }

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
+use crate::budget;
 use crate::mask::{Edit, OperatorIndex};
 use crate::payload::Level;
 
@@ -37,7 +38,7 @@ enum Standing {
 impl Resolver {
     /// Replaces `edits` by those that `claims` lead to. Claims ascend by field and start.
     pub(super) fn resolve(&mut self, claims: &[Claim], edits: &mut Vec<Edit>) {
-        edits.clear();
+        budget::reuse(edits);
         let mut rest = claims;
         while let Some(first) = rest.first() {
             let length = cluster_length(first, rest);

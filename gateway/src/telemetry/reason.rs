@@ -44,6 +44,8 @@ reasons! {
     Compression = "compression",
     /// Compressed records that grow beyond the limits on size or ratio.
     DecompressionLimit = "decompression_limit",
+    /// More topics, partitions, records or headers than any client sends, or more labels and stubs than fit in memory.
+    CountLimit = "count_limit",
     /// A topic id that no metadata response has named yet.
     UnknownTopicId = "unknown_topic_id",
     /// The classification engine failed or its work limit was reached.

@@ -7,11 +7,12 @@
 //!   +- batch_length, crc: set by the seal at the end
 //! ```
 
-use super::compression::{CompressionError, Compressor, release};
+use super::compression::{CompressionError, Compressor, TEXT_BYTES_MAX};
 use super::edits::{RecordEdit, RecordEdits};
 use super::record_batch::{BatchHead, Codec, HEAD_BYTES, blob, seal};
 use super::records::{Header, Record, Records};
 use super::wire::{Span, put_varint, replace_field, varint_bytes};
+use crate::budget;
 use crate::payload::{Patch, Patches};
 
 /// Largest batch that a broker takes by default, bytes: `max.message.bytes`, batch head included.
@@ -93,9 +94,8 @@ impl Emitter {
         out: &mut Vec<u8>,
     ) -> Result<Emitted, CompressionError> {
         let blob_start = out.len();
-        release(&mut self.text);
-        self.text.clear();
-        let emitted = RecordWriter::new(text, records, changes, usize::MAX, &mut self.text).write();
+        budget::reuse(&mut self.text);
+        let emitted = RecordWriter::new(text, records, changes, LABEL_BYTES_MAX, &mut self.text).write();
         self.compressor.compress(codec, blob(original), &self.text, out)?;
         let batch_bytes = HEAD_BYTES + out.len() - blob_start;
         if batch_bytes <= changes.batch_bytes_max || !changes.edits.has_labels() {
@@ -278,6 +278,10 @@ impl<'a> RecordWriter<'a> {
         taken
     }
 }
+
+/// Bytes of labels in a compressed batch before its size is known: as much again as the largest text, so that the
+/// labels of ever so many tiny records stay within what a text may take.
+const LABEL_BYTES_MAX: usize = TEXT_BYTES_MAX;
 
 /// Length that stands for null.
 const NULL: i32 = -1;

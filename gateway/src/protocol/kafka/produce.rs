@@ -7,8 +7,10 @@ use super::api::ApiKey;
 use super::error_code::ErrorCode;
 use super::header::RequestHeader;
 use super::wire::{Reader, Span, WireError, WireErrorKind, WireResult};
+use crate::budget;
 
-/// A ProduceRequest. Reused from request to request: [`ProduceRequest::parse`] keeps the capacity.
+/// A ProduceRequest of at most [`COUNT_MAX`] topics and as many partitions. Reused from request to request:
+/// [`ProduceRequest::parse`] keeps the capacity, but for that of a single large request.
 ///
 /// Every offset is one of the frame that was parsed; partitions are in the order of the request.
 #[derive(Debug, Default)]
@@ -81,15 +83,16 @@ impl ProduceRequest {
     ///
     /// # Errors
     ///
-    /// When the frame is not a ProduceRequest of version 3 to 13 or bytes follow it. The request is then in an
-    /// unspecified state.
+    /// When the frame is not a ProduceRequest of version 3 to 13, bytes follow it, or it has more than [`COUNT_MAX`]
+    /// topics or partitions. The request is then in an unspecified state.
     pub fn parse(&mut self, frame: &[u8]) -> WireResult<()> {
-        self.topics.clear();
-        self.partitions.clear();
+        budget::reuse(&mut self.topics);
+        budget::reuse(&mut self.partitions);
         let mut reader = self.parse_head(frame)?;
         let flexible = is_flexible(self.api_version);
         let count_start = reader.at();
         let topics = reader.array_count(flexible, TOPIC_BYTES_MIN)?;
+        check_count(topics, count_start)?;
         self.topics_count = Span { start: count_start, end: reader.at() };
         for _ in 0..topics {
             self.parse_topic(&mut reader)?;
@@ -126,6 +129,7 @@ impl ProduceRequest {
         };
         let count_start = reader.at();
         let count = reader.array_count(flexible, PARTITION_BYTES_MIN)?;
+        check_count(self.partitions.len() + count, count_start)?;
         let partitions_count = Span { start: count_start, end: reader.at() };
         let partitions_start = self.partitions.len() as u32;
         for _ in 0..count {
@@ -149,6 +153,11 @@ impl ProduceRequest {
     pub fn topic_of(&self, partition: &Partition) -> Option<&Topic> {
         self.topics.get(partition.topic as usize)
     }
+}
+
+fn check_count(count: usize, at: u32) -> WireResult<()> {
+    let kind = WireErrorKind::CountLimit { count_max: COUNT_MAX };
+    if count > COUNT_MAX { Err(WireError { kind, at }) } else { Ok(()) }
 }
 
 fn parse_partition(reader: &mut Reader<'_>, topic: u32, flexible: bool) -> WireResult<Partition> {
@@ -198,6 +207,11 @@ pub fn topic_name(name: &[u8]) -> Result<&str, ErrorCode> {
 pub(super) fn is_flexible(api_version: i16) -> bool {
     super::api::is_flexible(ApiKey::PRODUCE, api_version)
 }
+
+/// Most topics of a request, and most partitions: a request has one batch for each partition that its broker leads,
+/// and brokers with more than some ten thousand are unheard of. A partition without records is 5 bytes on the wire and
+/// over 100 here and in the answer.
+pub const COUNT_MAX: usize = 1 << 16;
 
 /// Versions that this module reads.
 const VERSIONS: std::ops::RangeInclusive<i16> = 3..=13;
@@ -286,6 +300,20 @@ mod tests {
 
         assert!(request.parse(&frame).is_err());
         assert_eq!((request.topics.capacity(), request.partitions.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn more_topics_or_partitions_than_any_client_sends_are_refused() {
+        let at_limit = vec![(0, None); COUNT_MAX];
+        let over = vec![("a", at_limit.clone()), ("b", vec![(0, None)])];
+        let topics = vec![("a", vec![]); COUNT_MAX + 1];
+        let mut request = ProduceRequest::default();
+        for (topics, is_good) in [(vec![("a", at_limit)], true), (over, false), (topics, false)] {
+            let parsed = request.parse(&produce_frame(&RequestSpec { topics, ..spec(9) }));
+            let refused = parsed.map_err(|error| error.kind);
+            let limit = WireErrorKind::CountLimit { count_max: COUNT_MAX };
+            assert_eq!(refused, if is_good { Ok(()) } else { Err(limit) });
+        }
     }
 
     #[test]

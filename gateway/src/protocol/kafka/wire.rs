@@ -53,6 +53,12 @@ pub enum WireErrorKind {
     /// A count is negative, or more elements than the rest can hold.
     #[error("count does not fit the rest")]
     Count,
+    /// More elements than any client sends.
+    #[error("more than {count_max} elements")]
+    CountLimit {
+        /// The limit.
+        count_max: usize,
+    },
     /// A varint is longer than its type.
     #[error("varint overflows")]
     VarintOverflow,

@@ -11,7 +11,6 @@ mod zstd;
 
 pub use self::snappy::SnappyFraming;
 use self::text::Text;
-pub(super) use self::text::release;
 use super::record_batch::Codec;
 
 /// Why records cannot be decompressed or compressed.

@@ -1,6 +1,7 @@
 //! The buffer that texts are decompressed into, and blobs compressed into.
 
 use super::Failure;
+use crate::budget::KEPT_BYTES;
 
 /// Bytes that once were initialised and are written over from batch to batch: `filled <= bytes.len()`, and
 /// no more than `bytes_max` are filled.
@@ -63,13 +64,3 @@ impl Text {
         self.bytes_max.saturating_sub(self.filled)
     }
 }
-
-/// Gives back what a single large text made `buffer` grow to; called before it is written anew.
-pub(in super::super) fn release(buffer: &mut Vec<u8>) {
-    if buffer.len() <= KEPT_BYTES && buffer.capacity() > KEPT_BYTES {
-        buffer.shrink_to(KEPT_BYTES);
-    }
-}
-
-/// Memory kept from text to text, bytes: room for the default batch limit of brokers (1 MiB), twice.
-const KEPT_BYTES: usize = 2 << 20;
