@@ -23,19 +23,29 @@ use tokio::sync::Notify;
 
 use super::counting;
 
-/// What a batch is like, and whether records are labelled.
-const WORKLOADS: &[(&str, Codec, f64, bool)] = &[
-    ("clean", Codec::None, 0.0, true),
-    ("masked in place", Codec::None, 0.1, false),
-    ("masked, labelled, emitted anew", Codec::None, 0.1, true),
-    ("clean lz4", Codec::Lz4, 0.0, true),
-    ("masked lz4", Codec::Lz4, 0.1, true),
-    ("clean zstd", Codec::Zstd, 0.0, true),
-    ("masked zstd", Codec::Zstd, 0.1, true),
-    ("clean snappy", Codec::Snappy, 0.0, true),
-    ("masked snappy", Codec::Snappy, 0.1, true),
-    ("clean gzip", Codec::Gzip, 0.0, true),
-    ("masked gzip", Codec::Gzip, 0.1, true),
+/// The shipped policy, in one of these forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Labelled,
+    Unlabelled,
+    /// Unlabelled; findings become tokens.
+    Tokens,
+}
+
+/// What a batch is like, and the policy.
+const WORKLOADS: &[(&str, Codec, f64, Form)] = &[
+    ("clean", Codec::None, 0.0, Form::Labelled),
+    ("masked in place", Codec::None, 0.1, Form::Unlabelled),
+    ("tokens in place", Codec::None, 0.1, Form::Tokens),
+    ("masked, labelled, emitted anew", Codec::None, 0.1, Form::Labelled),
+    ("clean lz4", Codec::Lz4, 0.0, Form::Labelled),
+    ("masked lz4", Codec::Lz4, 0.1, Form::Labelled),
+    ("clean zstd", Codec::Zstd, 0.0, Form::Labelled),
+    ("masked zstd", Codec::Zstd, 0.1, Form::Labelled),
+    ("clean snappy", Codec::Snappy, 0.0, Form::Labelled),
+    ("masked snappy", Codec::Snappy, 0.1, Form::Labelled),
+    ("clean gzip", Codec::Gzip, 0.0, Form::Labelled),
+    ("masked gzip", Codec::Gzip, 0.1, Form::Labelled),
 ];
 
 #[test]
@@ -51,9 +61,9 @@ fn epoll_inspects_without_allocating() {
 fn inspect_requests(io: IoKind) {
     let _alone = counting::alone();
     let upstream = broker();
-    for &(name, codec, hit_rate, labelled) in WORKLOADS {
+    for &(name, codec, hit_rate, form) in WORKLOADS {
         eprintln!("{name}");
-        let mut gateway = Gateway::start(io, upstream, labelled);
+        let mut gateway = Gateway::start(io, upstream, form);
         let workload = Workload { codec, hit_rate, record_bytes: 400, batch_bytes: 4 << 10 };
         let mut requests = Requests::prepare("telemetry", &workload).unwrap();
         let mut producer = Producer::connect(gateway.address).unwrap();
@@ -80,7 +90,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(io: IoKind, upstream: SocketAddr, labelled: bool) -> Self {
+    fn start(io: IoKind, upstream: SocketAddr, form: Form) -> Self {
         let socket = worker::driver::net::bind_reuseport((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = socket.local_addr().unwrap();
         let bootstrap = Bootstrap { host: "localhost".into(), address: upstream };
@@ -91,7 +101,7 @@ impl Gateway {
             core: None,
             listeners: vec![(Arc::new(settings()), topology)],
             ports: vec![ListeningPort { listener: 0, node_id: None, socket }],
-            policy: Arc::new(policy(labelled)),
+            policy: Arc::new(policy(form)),
             load: None,
         };
         let notify = Arc::new(Notify::new());
@@ -137,13 +147,20 @@ fn settings() -> ListenerSettings {
     }
 }
 
-/// The shipped policy, with labels or without.
-fn policy(labelled: bool) -> Policy {
+/// The shipped policy in another form.
+fn policy(form: Form) -> Policy {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/default.toml"));
     let mut source = std::fs::read_to_string(path).unwrap();
-    if !labelled {
-        let labels = source.replace("label = \"sensitive\"", "label = \"off\"");
-        assert_ne!(std::mem::replace(&mut source, labels.clone()), labels, "the shipped policy labels");
+    let mut change = |from, to| {
+        let changed = source.replace(from, to);
+        assert_ne!(std::mem::replace(&mut source, changed.clone()), changed, "the shipped policy has {from}");
+    };
+    if form != Form::Labelled {
+        change("label = \"sensitive\"", "label = \"off\"");
+    }
+    if form == Form::Tokens {
+        change("{ operator = \"redact\" }", "{ operator = \"token\", key = \"gateway\" }");
+        change("{ operator = \"keep\", first = 6, last = 4 }", "{ operator = \"token\", key = \"gateway\" }");
     }
     Policy::compile(path, &source, &Keys::StandIn, 1).unwrap()
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{ID_BYTES_MAX, LABEL_HEADER_BYTES_MAX, ROOT_KEYS, VERSION, detectors, masks, rules};
-use crate::classify::{Validator, catalog};
+use crate::classify::{Family, Validator, catalog};
 use crate::payload::Level;
 use crate::policy::model::{Labelling, Mode, OnBlock, Verdict};
 use crate::policy::test_table;
@@ -128,9 +128,12 @@ fn test_key(key: &str) -> Value {
     }
 }
 
-/// A built-in detector, for completion, or one of the policy's own.
+/// A built-in detector or a family of them, for completion, or one of the policy's own.
 fn detector() -> Value {
-    let built_in: Vec<&str> = catalog::builtin().iter().map(|spec| spec.id.as_str()).collect();
+    let families = Family::ALL.iter().filter(|family| **family != Family::Custom);
+    let families = families.map(|family| format!("{}/*", family.as_str()));
+    let built_in: Vec<String> =
+        catalog::builtin().iter().map(|spec| spec.id.clone()).chain(families).collect();
     json!({"anyOf": [{"enum": built_in}, text()]})
 }
 
