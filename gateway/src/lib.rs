@@ -29,6 +29,7 @@ pub mod config;
 pub mod control;
 pub mod diagnostic;
 pub mod document;
+pub mod escape;
 pub mod identity;
 pub mod inspect;
 pub mod json;

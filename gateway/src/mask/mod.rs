@@ -1,9 +1,10 @@
 //! Turns edits into replacement bytes; knows neither Kafka nor rules.
 //!
 //! An [`Edit`] says which span is masked and how; [`apply`] appends the matching patches. Operators see
-//! decoded characters: in JSON an escape that stands for a letter or digit is masked as one, and numbers
+//! decoded characters: an escape that stands for a letter or digit is masked as one, and numbers in JSON
 //! stay numbers, so that the outer form remains valid.
 
+mod character;
 mod ff1;
 mod number;
 mod operator;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use super::character::characters;
 use super::ff1::{Ff1, NUMERALS_MAX, Numeral};
 use crate::classify::{DetectorSpec, Family, Shape, Validator};
-use crate::json;
 
 /// Shortest key, bytes: below, a hash of a card number could be found by trying keys.
 pub const KEY_BYTES_MIN: usize = 16;
@@ -92,7 +92,7 @@ impl Key {
         &self,
         subject: &Subject,
         value: &[u8],
-        escapes: bool,
+        json: bool,
         length: usize,
         out: &mut Vec<u8>,
     ) {
@@ -100,7 +100,7 @@ impl Key {
         for part in [TENANT, b"\0", subject.id.as_bytes(), b"\0"] {
             mac.update(part);
         }
-        subject.normal.feed(value, escapes, &mut mac);
+        subject.normal.feed(value, json, &mut mac);
         let digest = mac.finalize().into_bytes();
         let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
         out.extend(digits.map(|digit| b"0123456789abcdef"[usize::from(digit)]).take(length));
@@ -199,9 +199,9 @@ pub enum Normal {
 }
 
 impl Normal {
-    fn feed(self, value: &[u8], escapes: bool, mac: &mut Hmac<Sha256>) {
+    fn feed(self, value: &[u8], json: bool, mac: &mut Hmac<Sha256>) {
         let mut rest = value;
-        for character in json::characters(value, escapes) {
+        for character in characters(value, json) {
             let (raw, after) = rest.split_at(character.length);
             rest = after;
             let Some(decoded) = character.value else {

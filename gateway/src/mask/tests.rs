@@ -82,6 +82,24 @@ fn text_is_masked_as_each_operator_says() {
 }
 
 #[test]
+fn escapes_of_urls_and_xml_stay_escapes() {
+    let table = [
+        ("percent-encoding", redact(), "?mail=<jane%40x%2Dy.org>&b", "?mail=****%40*%2D*.***&b"),
+        ("an encoded digit", redact(), "?pan=<%34111>", "?pan=%2a***"),
+        ("a percent sign", redact(), "<100%>", "***%"),
+        ("references", redact(), "to <jane&#64;x&#46;org>", "to ****&#64;*&#46;***"),
+        ("references of digits", redact(), "x<&#52;&#x34;&#052;1>", "x&#42;&#x2a;&#042;*"),
+        ("entities", redact(), "<a&amp;b>", "*&amp;*"),
+        ("kept", keep(1, 1), "<%34%35%36>", "%34%2a%36"),
+        ("token", token(), "<4111%201111%201111%201111>", "2712%202087%208866%207821"),
+    ];
+    for (name, operator, marked, expected) in table {
+        assert_eq!(mask(marked, &operator), expected, "{name}");
+    }
+    assert_eq!(mask("<jane%40x.org>", &hash()), mask("<jane@x.org>", &hash()));
+}
+
+#[test]
 fn json_stays_json() {
     let table = [
         ("string", redact(), r#"{"a":"<4111>"}"#, r#"{"a":"****"}"#),
@@ -224,6 +242,8 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"\\u0034".to_vec()),
         Just(b"\\ud83d".to_vec()),
+        Just(b"%34".to_vec()),
+        Just(b"&#52;".to_vec()),
         Just(b"\\".to_vec()),
         Just(b"\"".to_vec()),
         Just(b"4111".to_vec()),

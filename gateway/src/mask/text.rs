@@ -1,10 +1,12 @@
-//! Masking of text, in JSON strings and anywhere else.
+//! Masking of text, in JSON strings and anywhere else. `json` says that backslashes are escapes.
 
 use std::ops::Range;
 
+use super::character::{Character, characters};
 use super::operator::{CHAR_DEFAULT, Keep, Operator};
 use super::pseudonym::Subject;
-use crate::json::{self, Character};
+use crate::escape::Form;
+use crate::json;
 
 /// Bytes of the longest JSON escape of one code unit, `\uXXXX`.
 pub(super) const ESCAPE_BYTES_MAX: usize = 6;
@@ -13,13 +15,13 @@ pub(super) const ESCAPE_BYTES_MAX: usize = 6;
 pub(super) fn span(
     operator: &Operator,
     text: &[u8],
-    escapes: bool,
+    json: bool,
     span: &Range<usize>,
     written_to: usize,
 ) -> Range<usize> {
     let mut start = span.start;
     let mut end = span.end;
-    if escapes {
+    if json {
         match escape_over(text, start) {
             Some(cut) if cut.len() == ESCAPE_BYTES_MAX => start = cut.start,
             // `\n` before a name is no part of it, whoever took its `n` for a letter.
@@ -51,66 +53,53 @@ fn escape_over(text: &[u8], at: usize) -> Option<Range<usize>> {
 }
 
 /// Appends what becomes of `raw`.
-pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
+pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], json: bool, out: &mut Vec<u8>) {
     match operator {
-        Operator::Redact { with } => mask(raw, escapes, *with, |_| false, out),
-        Operator::Keep(keep) => write_kept(keep, raw, escapes, out),
-        Operator::Token(token) => token.write(subject, raw, escapes, out),
-        Operator::Hash { key, length } => key.write_hash(subject, raw, escapes, *length, out),
+        Operator::Redact { with } => mask(raw, json, *with, |_| false, out),
+        Operator::Keep(keep) => write_kept(keep, raw, json, out),
+        Operator::Token(token) => token.write(subject, raw, json, out),
+        Operator::Hash { key, length } => key.write_hash(subject, raw, json, *length, out),
         Operator::Replace(replacement) => replacement.write(&subject.id, out),
         Operator::Null => {}
     }
 }
 
 /// Appends `raw` with every letter and digit hidden.
-pub(super) fn redact(raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
-    mask(raw, escapes, CHAR_DEFAULT, |_| false, out);
+pub(super) fn redact(raw: &[u8], json: bool, out: &mut Vec<u8>) {
+    mask(raw, json, CHAR_DEFAULT, |_| false, out);
 }
 
-fn write_kept(keep: &Keep, raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
-    let count = json::characters(raw, escapes).filter(is_content).count();
+fn write_kept(keep: &Keep, raw: &[u8], json: bool, out: &mut Vec<u8>) {
+    let count = characters(raw, json).filter(Character::is_content).count();
     let all = keep.first + keep.last >= count;
     let from_last = count.saturating_sub(keep.last);
-    mask(raw, escapes, keep.with, |position| !all && (position < keep.first || position >= from_last), out);
+    mask(raw, json, keep.with, |position| !all && (position < keep.first || position >= from_last), out);
 }
 
 /// Appends `raw` with every letter and digit replaced by `with`, but those whose position among them `keeps`.
-fn mask(raw: &[u8], escapes: bool, with: u8, keeps: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
+fn mask(raw: &[u8], json: bool, with: u8, keeps: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
     let mut rest = raw;
     let mut position = 0;
-    for character in json::characters(raw, escapes) {
+    for character in characters(raw, json) {
         let (written, after) = rest.split_at(character.length);
         rest = after;
-        if !is_content(&character) {
+        if !character.is_content() {
             out.extend_from_slice(written);
             continue;
         }
         if keeps(position) {
             out.extend_from_slice(written);
-        } else if character.is_unicode_escape {
-            (0..character.length / ESCAPE_BYTES_MAX).for_each(|_| write_escape(with, out));
         } else {
-            out.resize(out.len() + character.length, with);
+            write_character(with, character.form, written, out);
         }
         position += 1;
     }
 }
 
-/// Letters and digits, and bytes that are no character: those may be anything.
-pub(super) fn is_content(character: &Character) -> bool {
-    character.value.is_none_or(char::is_alphanumeric)
-}
-
-/// Appends one character as it is, or as the escape that stands for it.
-pub(super) fn write_character(character: u8, as_escape: bool, out: &mut Vec<u8>) {
-    if as_escape {
-        write_escape(character, out);
-    } else {
-        out.push(character);
+/// Appends one character as the escape that stands for it, or as often as what is written is long.
+pub(super) fn write_character(character: u8, form: Option<Form>, written: &[u8], out: &mut Vec<u8>) {
+    match form {
+        Some(form) => form.write(character, written, out),
+        None => out.resize(out.len() + written.len(), character),
     }
-}
-
-fn write_escape(with: u8, out: &mut Vec<u8>) {
-    let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
-    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(with >> 4), hex(with & 15)]);
 }

@@ -1,10 +1,10 @@
 //! `token`: values of the same form, the same for the same value.
 
+use super::character::{Character, characters};
 use super::ff1::{NUMERALS_MAX, Numeral};
 use super::operator::Operator;
 use super::pseudonym::{Key, Subject};
 use super::text;
-use crate::json;
 
 /// Fewest values that a value must be one of: SP 800-38G revision 1 asks for it, since fewer can be tried.
 const DOMAIN_MIN: u64 = 1_000_000;
@@ -43,29 +43,29 @@ impl Token {
     }
 
     /// Whether there is a token for `raw`. In a number all of it must be digits.
-    pub(super) fn fits(raw: &[u8], escapes: bool, in_number: bool) -> bool {
-        let content = Content::of(raw, escapes);
+    pub(super) fn fits(raw: &[u8], json: bool, in_number: bool) -> bool {
+        let content = Content::of(raw, json);
         content.is_some_and(|content| content.is_large() && (!in_number || content.is_digits()))
     }
 
     /// Appends the token of `raw`: its letters and digits encrypted, in the case in which they were, all else
     /// as it stands. A value for which there is none is redacted.
-    pub(super) fn write(&self, subject: &Subject, raw: &[u8], escapes: bool, out: &mut Vec<u8>) {
-        let content = Content::of(raw, escapes).filter(Content::is_large);
+    pub(super) fn write(&self, subject: &Subject, raw: &[u8], json: bool, out: &mut Vec<u8>) {
+        let content = Content::of(raw, json).filter(Content::is_large);
         let (Some(mut content), Some(_)) = (content, self.key.ff1()) else {
-            return text::redact(raw, escapes, out);
+            return text::redact(raw, json, out);
         };
         content.encrypt(&self.key, subject);
         let mut numerals = content.numerals().iter();
         let mut rest = raw;
-        for character in json::characters(raw, escapes) {
+        for character in characters(raw, json) {
             let (written, after) = rest.split_at(character.length);
             rest = after;
             let plain = character.value.filter(char::is_ascii_alphanumeric);
             match plain.zip(numerals.as_slice().first()) {
                 Some((plain, numeral)) => {
                     numerals.next();
-                    text::write_character(numeral.character(plain), character.is_unicode_escape, out);
+                    text::write_character(numeral.character(plain), character.form, written, out);
                 }
                 None => out.extend_from_slice(written),
             }
@@ -75,9 +75,9 @@ impl Token {
 
 impl Content {
     /// `None` when there are too many of them, or some for which there is no other of the same kind and length.
-    fn of(raw: &[u8], escapes: bool) -> Option<Self> {
+    fn of(raw: &[u8], json: bool) -> Option<Self> {
         let mut content = Self { numerals: [Numeral::default(); NUMERALS_MAX], count: 0 };
-        for character in json::characters(raw, escapes).filter(text::is_content) {
+        for character in characters(raw, json).filter(Character::is_content) {
             let numeral = Numeral::of(character.value?)?;
             *content.numerals.get_mut(content.count)? = numeral;
             content.count += 1;

@@ -1,0 +1,153 @@
+//! Printable characters written as escapes: in JSON (`\u0040`, `\/`), in URLs (`%40`), in XML (`&#64;`, `&#x40;`, `&amp;`).
+//!
+//! Values hide behind them, and a mask must leave them whole. What they write beyond printable ASCII is left alone:
+//! no value that is looked for has such characters.
+
+/// How an escape writes its character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A backslash and the character itself, `\/` (RFC 8259 section 7).
+    Short,
+    /// `\u0040` (RFC 8259 section 7).
+    Unicode,
+    /// `%40` (RFC 3986 section 2.1).
+    Percent,
+    /// `&#64;` or `&#x40;` (XML 1.0 section 4.1).
+    Reference,
+    /// `&amp;` (XML 1.0 section 4.6).
+    Entity,
+}
+
+/// One escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Escape {
+    /// The character that it writes, printable ASCII.
+    pub value: u8,
+    /// Bytes that write it; at most [`ESCAPE_BYTES_MAX`].
+    pub length: usize,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// Longest escape that is known, bytes.
+pub const ESCAPE_BYTES_MAX: usize = 9;
+
+/// The entities that XML defines.
+const ENTITIES: [(&[u8], u8); 5] =
+    [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+
+impl Escape {
+    /// The escape with which `text` begins.
+    #[inline]
+    pub fn at(text: &[u8]) -> Option<Self> {
+        match text {
+            [b'\\', b'/', ..] => Some(Self { value: b'/', length: 2, form: Form::Short }),
+            [b'\\', b'u', b'0', b'0', hex @ ..] => Self::new(number(hex.get(..2)?, 16)?, 6, Form::Unicode),
+            [b'%', hex @ ..] => Self::new(number(hex.get(..2)?, 16)?, 3, Form::Percent),
+            [b'&', b'#', b'x', ..] => Self::reference(text, 3, 16),
+            [b'&', b'#', ..] => Self::reference(text, 2, 10),
+            [b'&', ..] => Self::entity(text),
+            _ => None,
+        }
+    }
+
+    fn new(value: u32, length: usize, form: Form) -> Option<Self> {
+        let value = u8::try_from(value).ok().filter(|value| (b' '..=b'~').contains(value))?;
+        Some(Self { value, length, form })
+    }
+
+    /// The reference whose digits begin at `from`.
+    fn reference(text: &[u8], from: usize, radix: u32) -> Option<Self> {
+        let end = text.iter().take(ESCAPE_BYTES_MAX).position(|byte| *byte == b';')?;
+        Self::new(number(&text[from..end], radix)?, end + 1, Form::Reference)
+    }
+
+    fn entity(text: &[u8]) -> Option<Self> {
+        let (name, value) = ENTITIES.iter().find(|(name, _)| text.starts_with(name))?;
+        Self::new(u32::from(*value), name.len(), Form::Entity)
+    }
+}
+
+impl Form {
+    /// Appends `value`, printable ASCII, in the form and length of `written`, which is such an escape of a letter or
+    /// digit; in JSON it may be one of another character, or of two units.
+    pub fn write(self, value: u8, written: &[u8], out: &mut Vec<u8>) {
+        let [high, low] = [value >> 4, value & 15].map(hex);
+        match self {
+            Self::Unicode => (0..written.len() / 6)
+                .for_each(|_| out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low])),
+            Self::Percent => out.extend_from_slice(&[b'%', high, low]),
+            Self::Reference => write_reference(value, written, out),
+            Self::Short | Self::Entity => out.extend_from_slice(written),
+        }
+    }
+}
+
+/// Numbers are padded with zeros. One that is too long, `&#122;` for `&#97;`, gives way to the character itself, as
+/// often as the reference is long.
+fn write_reference(value: u8, written: &[u8], out: &mut Vec<u8>) {
+    let (prefix, radix) = if written.starts_with(b"&#x") { (3, 16) } else { (2, 10_u32) };
+    let digits = (written.len() - prefix - 1) as u32;
+    if u32::from(value) >= radix.pow(digits) {
+        return out.resize(out.len() + written.len(), value);
+    }
+    out.extend_from_slice(&written[..prefix]);
+    let digit = |place| hex((u32::from(value) / radix.pow(place) % radix) as u8);
+    out.extend((0..digits).rev().map(digit));
+    out.push(b';');
+}
+
+fn hex(digit: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(digit)]
+}
+
+/// The number that the digits write; `None` when one is none, or there are none.
+#[inline]
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    let add = |number: u32, byte: &u8| Some(number * radix + char::from(*byte).to_digit(radix)?);
+    digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_is_read_with_its_length() {
+        let table: [(&str, Option<(u8, usize)>); 16] = [
+            (r"\u0040x", Some((b'@', 6))),
+            (r"\u007f", None),
+            (r"\u0140", None),
+            (r"\/x", Some((b'/', 2))),
+            (r"\n", None),
+            ("%40x", Some((b'@', 3))),
+            ("%0a", None),
+            ("%c3%a9", None),
+            ("%4", None),
+            ("&#64;x", Some((b'@', 5))),
+            ("&#x40;", Some((b'@', 6))),
+            ("&#00064;", Some((b'@', 8))),
+            ("&#;", None),
+            ("&#+64;", None),
+            ("&amp;x", Some((b'&', 5))),
+            ("&a=b", None),
+        ];
+        for (text, expected) in table {
+            let found = Escape::at(text.as_bytes()).map(|escape| (escape.value, escape.length));
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_character_is_written_in_the_form_of_another() {
+        for written in [r"\u0041", "%41", "&#65;", "&#065;", "&#x41;", "&#x0041;"] {
+            let escape = Escape::at(written.as_bytes()).unwrap();
+            let mut out = Vec::new();
+            escape.form.write(b'*', written.as_bytes(), &mut out);
+            assert_eq!(Escape::at(&out), Some(Escape { value: b'*', ..escape }), "{written}");
+        }
+        let mut out = Vec::new();
+        Form::Reference.write(b'z', b"&#97;", &mut out);
+        assert_eq!(out, b"zzzzz");
+    }
+}
