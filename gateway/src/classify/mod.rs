@@ -9,6 +9,8 @@
 //! A *detector* ([`DetectorSpec`]) has one or more *shapes*: a pattern with its edges, validator and need
 //! for context. A finding is, per detector, the leftmost start at which some shape is accepted and there
 //! the longest accepted end; findings of one detector never overlap and each lies within one field.
+//! In a field with escapes ([`crate::escape`]) what they hide is found, too: it is searched as it stands and
+//! decoded, and findings of one detector that then overlap are joined.
 //! Stage 1 only over-approximates where a match could start, so that definition alone decides what is
 //! found; `oracle.rs` implements it naively and the tests demand exact agreement.
 
@@ -35,6 +37,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod trigrams;
+mod unescaped;
 mod validate;
 mod work;
 

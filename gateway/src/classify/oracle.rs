@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::context::{self, Words};
 use super::spec::AFTER_BYTES_MAX;
+use super::unescaped::Unescaped;
 use super::validate::Match;
 use super::{Context, DetectorSpec, Engine, Shape};
 use crate::payload::{DetectorIndex, Field, Finding, Part};
@@ -54,8 +55,8 @@ impl Oracle {
         Self { detectors: detectors.collect() }
     }
 
-    /// All findings, in the engine's order.
-    pub(super) fn scan(&self, text: &[u8], fields: &[Field]) -> Vec<Finding> {
+    /// Findings in the text as it stands.
+    fn scan_as_written(&self, text: &[u8], fields: &[Field]) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (index, field) in (0..).zip(fields) {
             for (index_of, detector) in (0..).zip(&self.detectors) {
@@ -69,6 +70,20 @@ impl Oracle {
                 }
             }
         }
+        findings
+    }
+
+    /// All findings, in the engine's order.
+    pub(super) fn scan(&self, text: &[u8], fields: &[Field]) -> Vec<Finding> {
+        let mut findings = self.scan_as_written(text, fields);
+        for (index, field) in (0..).zip(fields) {
+            let Some(unescaped) = Unescaped::of(&text[field.range()]) else { continue };
+            for hidden in self.scan_as_written(unescaped.text(), unescaped.fields()) {
+                let span = unescaped.range_written(&hidden.range());
+                let [start, end] = [span.start, span.end].map(|offset| field.start + offset as u32);
+                join(&mut findings, Finding { field: index, start, end, ..hidden });
+            }
+        }
         findings.sort_by_key(|f| (f.field, f.start, std::cmp::Reverse(f.end), f.detector));
         let yields = |finding: &Finding| self.detectors[usize::from(finding.detector.0)].spec.fallback;
         let others: Vec<Finding> = findings.iter().filter(|finding| !yields(finding)).copied().collect();
@@ -78,6 +93,20 @@ impl Oracle {
         findings.retain(|finding| !yields(finding) || !others.iter().any(|other| overlap(finding, other)));
         findings
     }
+}
+
+/// Adds a finding, as one with those of its detector that it overlaps.
+fn join(findings: &mut Vec<Finding>, mut finding: Finding) {
+    findings.retain(|other| {
+        let is_same = (other.detector, other.field) == (finding.detector, finding.field);
+        let overlaps = is_same && other.start < finding.end && finding.start < other.end;
+        if overlaps {
+            finding.start = finding.start.min(other.start);
+            finding.end = finding.end.max(other.end);
+        }
+        !overlaps
+    });
+    findings.push(finding);
 }
 
 impl Naive {

@@ -181,6 +181,7 @@ fn plan_shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Re
         Trigger::DottedQuad | Trigger::DottedTriple => syntax::piece_beginning_with(pieces, b'.'),
         Trigger::Colons => syntax::piece_beginning_with(pieces, b':'),
         Trigger::Digits => (0..pieces.len()).find(|at| digits_of(&pieces[*at..]) > 0),
+        Trigger::Escape => None,
     };
     let Some(anchor) = anchor else {
         return Err(Refusal {

@@ -5,6 +5,7 @@ use super::engine::{Engine, Group, Member, keyword_owner};
 use super::hyperscan::HsScratch;
 use super::spec::AFTER_BYTES_MAX;
 use super::starts::Cursor;
+use super::unescaped::{self, Unescaped};
 use super::validate::Match;
 use super::work::{STEPS_PER_MATCH, STEPS_PER_START, Work};
 use super::{Context, DetectorSpec, ScanError};
@@ -31,6 +32,11 @@ pub struct Scratch {
     last: Vec<Last>,
     near: Near,
     pub(super) work: Work,
+    /// Fields with escapes, ascending.
+    pub(super) escaped: Vec<u32>,
+    unescaped: Unescaped,
+    /// Findings in them.
+    hidden: Vec<Finding>,
 }
 
 /// The last finding of a detector.
@@ -52,6 +58,9 @@ impl Scratch {
             last: vec![Last::default(); engine.specs.len()],
             near: Near::new(),
             work: Work::default(),
+            escaped: Vec::with_capacity(64),
+            unescaped: Unescaped::default(),
+            hidden: Vec::new(),
         }
     }
 }
@@ -70,11 +79,33 @@ impl Engine {
         fields: &[Field],
         findings: &mut Vec<Finding>,
     ) -> Result<(), ScanError> {
+        self.scan_as_written(scratch, text, fields, findings)?;
+        if !scratch.escaped.is_empty() {
+            self.scan_unescaped(scratch, text, fields, findings)?;
+        }
+        findings.sort_unstable_by_key(|finding| {
+            (finding.field, finding.start, std::cmp::Reverse(finding.end), finding.detector)
+        });
+        if self.has_fallback {
+            self.yield_to_others(findings);
+        }
+        Ok(())
+    }
+
+    /// Replaces `findings` by those in the text as it stands, in no order, and notes which fields have escapes.
+    fn scan_as_written(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        fields: &[Field],
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), ScanError> {
         findings.clear();
         if text.len() > TEXT_BYTES_MAX {
             return Err(ScanError::TextTooLarge { bytes: text.len(), bytes_max: TEXT_BYTES_MAX });
         }
         scratch.starts.clear();
+        scratch.escaped.clear();
         scratch.work = Work::for_text(text.len());
         self.find_starts(scratch, text, fields)?;
         if scratch.starts.is_empty() {
@@ -84,14 +115,30 @@ impl Engine {
         scratch.starts.dedup();
         scratch.last.fill(Last::default());
         scratch.near.begin_text();
-        self.confirm_all(scratch, text, fields, findings)?;
-        findings.sort_unstable_by_key(|finding| {
-            (finding.field, finding.start, std::cmp::Reverse(finding.end), finding.detector)
-        });
-        if self.has_fallback {
-            self.yield_to_others(findings);
+        self.confirm_all(scratch, text, fields, findings)
+    }
+
+    /// Adds what is found in the fields with escapes once these are decoded.
+    fn scan_unescaped(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        fields: &[Field],
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), ScanError> {
+        let mut unescaped = std::mem::take(&mut scratch.unescaped);
+        let mut hidden = std::mem::take(&mut scratch.hidden);
+        unescaped.clear();
+        for index in &scratch.escaped {
+            unescaped.push(text, *index, fields[*index as usize]);
         }
-        Ok(())
+        let outcome = self.scan_as_written(scratch, unescaped.text(), unescaped.fields(), &mut hidden);
+        if !hidden.is_empty() {
+            findings.extend(hidden.iter().map(|finding| unescaped.written(finding)));
+            unescaped::join(findings);
+        }
+        (scratch.unescaped, scratch.hidden) = (unescaped, hidden);
+        outcome
     }
 
     /// Drops the findings of fallback detectors that overlap those of others. Findings of one detector do not

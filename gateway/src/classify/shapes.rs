@@ -8,6 +8,8 @@
 
 use serde::Deserialize;
 
+use crate::escape::Escape;
+
 /// Bytes that one step turns into masks.
 pub(super) const BLOCK_BYTES: usize = 64;
 
@@ -36,11 +38,13 @@ pub enum Trigger {
     Token,
     /// A `:`, `=` or `>` that may separate a key from its value.
     Key,
+    /// An escape ([`Escape`]): the field is searched decoded, too.
+    Escape,
 }
 
 impl Trigger {
     /// Every trigger, in the order of its discriminant.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Digits,
         Self::At,
         Self::DottedQuad,
@@ -50,6 +54,7 @@ impl Trigger {
         Self::CapitalsDigits,
         Self::Token,
         Self::Key,
+        Self::Escape,
     ];
 }
 
@@ -79,7 +84,7 @@ pub(super) struct Masks {
     pub(super) digit: u64,
     /// `:`.
     pub(super) colon: u64,
-    /// `@`, `+`, `(`, and the beginnings of escapes: `\\` and `%`.
+    /// `@`, `+`, `(`, and the beginnings of escapes: `\\`, `%` and `&`.
     pub(super) mark: u64,
     /// `A` to `Z`, and the six bytes around them that share their high nibbles.
     pub(super) capital: u64,
@@ -173,7 +178,7 @@ pub(super) const fn class_of(byte: u8) -> u8 {
         b'.' => class::DOT,
         b' ' | b'-' => class::SEPARATOR,
         b'@' => class::AT | class::CAPITAL,
-        b'+' | b'(' | b'%' => class::MARK,
+        b'+' | b'(' | b'%' | b'&' => class::MARK,
         b'\\' => class::BACKSLASH | class::CAPITAL,
         0x41..=0x5f => class::CAPITAL,
         _ => 0,
@@ -347,14 +352,19 @@ impl Places {
         each(self.triples, |bit| found(Trigger::DottedTriple, base + bit));
         each(self.colons, |bit| found(Trigger::Colons, base + bit));
         // Every mark begins in the first 48 bytes, so the bytes after it are in the block.
-        each(self.marks, |bit| match block[bit] {
-            b'@' => found(Trigger::At, base + bit),
-            b'%' if block[bit + 3].is_ascii_digit() => found(Trigger::Digits, base + bit + 3),
-            b'\\' if block[bit + 1] == b'u' && block[bit + 6].is_ascii_digit() => {
-                found(Trigger::Digits, base + bit + 6);
+        each(self.marks, |bit| {
+            match block[bit] {
+                b'@' => return found(Trigger::At, base + bit),
+                b'%' if block[bit + 3].is_ascii_digit() => found(Trigger::Digits, base + bit + 3),
+                b'\\' if block[bit + 1] == b'u' && block[bit + 6].is_ascii_digit() => {
+                    found(Trigger::Digits, base + bit + 6);
+                }
+                b'+' | b'(' if block[bit + 1].is_ascii_digit() => found(Trigger::Open, base + bit),
+                _ => {}
             }
-            b'+' | b'(' if block[bit + 1].is_ascii_digit() => found(Trigger::Open, base + bit),
-            _ => {}
+            if Escape::at(&block[bit..]).is_some() {
+                found(Trigger::Escape, base + bit);
+            }
         });
         each(self.capitals, |bit| found(Trigger::CapitalsDigits, base + bit));
     }
@@ -396,7 +406,7 @@ mod tests {
 
     #[test]
     fn each_shape_is_found_where_it_begins() {
-        let cases: [(&str, &[(Trigger, usize)]); 15] = [
+        let cases: [(&str, &[(Trigger, usize)]); 16] = [
             ("a 123456789 b", &[(Trigger::Digits, 2)]),
             ("a 12345678 b", &[]),
             ("123-45-6789", &[(Trigger::Digits, 0)]),
@@ -408,6 +418,10 @@ mod tests {
             ("348.742.5810", &[(Trigger::DottedTriple, 3)]),
             ("fe80::1", &[(Trigger::Colons, 4), (Trigger::Key, 5)]),
             ("12:34:56", &[]),
+            (
+                r"a\u0040b%40c&#64;d\n%zz&b",
+                &[(Trigger::Escape, 1), (Trigger::Escape, 8), (Trigger::Escape, 12)],
+            ),
             ("a=b", &[(Trigger::Key, 1)]),
             ("2023-09-28T14:00", &[]),
             ("a ghp_01-abcdefghijklm/n", &[(Trigger::Token, 2), (Trigger::Token, 9)]),

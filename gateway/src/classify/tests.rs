@@ -73,7 +73,7 @@ impl SplitMix {
 
 /// A record made of the examples of the detectors, whole, cut or changed, and of what stands between values.
 fn record(random: &mut SplitMix, specs: &[DetectorSpec]) -> Vec<u8> {
-    const BETWEEN: [&str; 22] = [
+    const BETWEEN: [&str; 26] = [
         " ",
         ",",
         "\"",
@@ -94,6 +94,10 @@ fn record(random: &mut SplitMix, specs: &[DetectorSpec]) -> Vec<u8> {
         "a",
         "%20",
         "\\u0022",
+        "\\u0034",
+        "%40",
+        "&#64;",
+        "\\/",
         "{\"card\":",
         "é",
     ];
@@ -108,12 +112,58 @@ fn record(random: &mut SplitMix, specs: &[DetectorSpec]) -> Vec<u8> {
             let at = random.below(piece.len());
             piece[at] = *random.pick(b"0123456789abcdefXYZ -.:@\"\\");
         }
+        if random.below(4) == 0 {
+            piece = escaped(random, &piece);
+        }
         record.extend_from_slice(&piece);
         for _ in 0..random.below(3) {
             record.extend_from_slice(random.pick(&BETWEEN).as_bytes());
         }
     }
     record
+}
+
+/// The text with some of its characters behind escapes.
+fn escaped(random: &mut SplitMix, text: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::new();
+    for byte in text {
+        match random.below(12) {
+            0 => escaped.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            1 => escaped.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            2 => escaped.extend_from_slice(format!("&#{byte};").as_bytes()),
+            3 => escaped.extend_from_slice(format!("&#x{byte:x};").as_bytes()),
+            _ => escaped.push(*byte),
+        }
+    }
+    escaped
+}
+
+#[test]
+fn escapes_hide_nothing() {
+    let engine = Engine::compile(catalog::builtin()).unwrap();
+    let table = [
+        ("email", r#"{"mail":"<jane\u0040example.com>"}"#),
+        ("email", "to=<jane%2Edoe%40example.com>&x=1"),
+        ("email", "<a><jane&#64;example&#x2e;com></a>"),
+        ("email", "joe@example.com or <jane%40example.com> or"),
+        ("credit_card", r#"{"pan":"<4111\u00201111\u00201111\u00201111>"}"#),
+        ("credit_card", "card=<4111%201111%201111%201111>"),
+        ("credit_card", "card=<%34111111111111111>"),
+        ("stripe_secret_key", r#"{"key":"<sk_live\u005f4eC39HqLyjWDarjtT1zdp7dc>"}"#),
+        ("us_ssn", r#"{"\u0073sn":"<536137674>"}"#),
+        ("aws_secret_access_key", r#""secretAccessKey":"<kWcrlUX5JED\/MLtmF1z\/OFaGBqn8aXiGFsEm07pQ>""#),
+        ("url_credentials", "postgres%3A%2F%2Fapp%3A<s3cr3t-9>%40db%2Forders"),
+    ];
+    for (id, marked) in table {
+        let marked = marked.replace("<a>", "[a]").replace("</a>", "[/a]");
+        let (before, rest) = marked.split_once('<').unwrap();
+        let (value, after) = rest.split_once('>').unwrap();
+        let (text, fields) = glue(&["", &format!("{before}{value}{after}"), "%40"]);
+        let found = scan(&engine, &text, &fields);
+        let found = found.iter().find(|finding| text[finding.range()] == *value.as_bytes());
+        let found = found.map(|finding| engine.detector(finding.detector).id.as_str());
+        assert_eq!(found, Some(id), "{marked}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::plan::{self, Back, Candidates, Literal, Plan, Reach};
 use super::scan::is_allowed;
 use super::shapes::Trigger;
 use super::spec::AFTER_BYTES_MAX;
+use super::unescaped::Unescaped;
 use super::validate::Match;
 use super::{Context, DetectorSpec, Engine, Shape, Validator};
 use crate::payload::DetectorIndex;
@@ -151,16 +152,43 @@ impl<'e> Explainer<'e> {
 
     /// Tries every start of `field`.
     pub fn explain(&self, field: &[u8]) -> Explanation {
-        let mut explanation = Explanation::default();
-        for (index, detector) in (0..).map(DetectorIndex).zip(&self.detectors) {
-            detector.explain(index, field, &mut explanation);
-        }
+        let mut explanation = self.explain_as_written(field);
+        self.explain_unescaped(field, &mut explanation.findings);
         let Explanation { findings, near_misses } = &mut explanation;
         near_misses.retain(|near| !findings.iter().any(|found| covers(&found.span, &near.span)));
         self.yield_to_others(&mut explanation);
         explanation.findings.sort_by_key(|found| (found.span.start, Reverse(found.span.end), found.detector));
         explanation.near_misses.sort_by_key(|near| (near.span.start, Reverse(near.span.end), near.detector));
         explanation
+    }
+
+    /// What is found in `field` as it stands, detector by detector.
+    fn explain_as_written(&self, field: &[u8]) -> Explanation {
+        let mut explanation = Explanation::default();
+        for (index, detector) in (0..).map(DetectorIndex).zip(&self.detectors) {
+            detector.explain(index, field, &mut explanation);
+        }
+        explanation
+    }
+
+    /// Adds what is found once escapes are decoded, each as one with the findings that it overlaps.
+    fn explain_unescaped(&self, field: &[u8], findings: &mut Vec<Explained>) {
+        let Some(unescaped) = Unescaped::of(field) else { return };
+        for mut hidden in self.explain_as_written(unescaped.field(0)).findings {
+            hidden.span = unescaped.range_written(&hidden.span);
+            if let Some(word) = &mut hidden.word {
+                word.span = unescaped.range_written(&word.span);
+            }
+            let joins = |other: &mut Explained| {
+                other.detector == hidden.detector && overlap(&other.span, &hidden.span)
+            };
+            let (mut start, mut end) = (hidden.span.start, hidden.span.end);
+            for other in findings.extract_if(.., joins) {
+                (start, end) = (start.min(other.span.start), end.max(other.span.end));
+            }
+            hidden.span = start..end;
+            findings.push(hidden);
+        }
     }
 
     /// Makes near misses of the findings of fallback detectors that overlap those of others.
@@ -336,6 +364,7 @@ fn looked_for(candidates: &Candidates) -> String {
             Trigger::CapitalsDigits => "two capitals before two digits",
             Trigger::Token => "a run of letters and digits",
             Trigger::Key => "what separates a key from its value",
+            Trigger::Escape => "an escape",
         }
         .to_owned(),
         Candidates::Literals(literals) => listed("literal", literals.iter().map(literal)),

@@ -39,6 +39,17 @@ fn the_explanation_agrees_with_the_engine_on_every_example() {
 }
 
 #[test]
+fn what_escapes_hide_is_explained_where_it_stands() {
+    let text = r#"{"to":"jane\u002edoe\u0040x.org","s\u0073n":536137674}"#;
+    let explained = explain(text).findings;
+    let spans: Vec<_> = explained.iter().map(|finding| (finding.detector, finding.span.clone())).collect();
+    assert_eq!(spans, found_by_engine(text));
+    assert_eq!(&text[spans[0].1.clone()], r"jane\u002edoe\u0040x.org");
+    let word = explained[1].word.clone().expect("a context word agreed");
+    assert_eq!(&text[word.span], r"s\u0073n");
+}
+
+#[test]
 fn a_finding_says_what_made_it_one() {
     let text = r#"{"customer":{"social_security_number":536137674}}"#;
     let explained = explain(text).findings.remove(0);
