@@ -1,12 +1,13 @@
 //! A gateway process between a client and an upstream: configuration, start, readiness, CPU time, end.
 
 use crate::host;
+use crate::ports::free_ports;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -201,13 +202,4 @@ fn configuration(
     writeln!(file, "brokers = \"0..{}\"\nupstream = [{:?}]", NODE_IDS - 1, setup.upstream)?;
     writeln!(file, "inspection = \"{}\"", if setup.inspection { "on" } else { "off" })?;
     Ok(file)
-}
-
-/// The first of `count` ports in a row that are free now, below the range that the kernel hands out.
-fn free_ports(count: u16) -> Result<u16> {
-    let first = 20_000 + u16::try_from(std::process::id() % 8_000)?;
-    let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let starts = (first..32_000).chain(20_000..first).step_by(usize::from(count));
-    let mut found = starts.filter(|start| (*start..start + count).all(free));
-    found.next().context("no free ports on 127.0.0.1")
 }

@@ -18,5 +18,6 @@ pub mod host;
 pub mod kafka;
 pub mod load;
 pub mod outgoing;
+pub mod ports;
 pub mod relay;
 pub mod telemetry;

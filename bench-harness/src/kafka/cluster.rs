@@ -1,10 +1,9 @@
 //! One or three real brokers (KRaft, plain jars) on 127.0.0.1, with faults on demand.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::lock::Lock;
 use super::properties::{self, Node, SASL_USER};
 use super::{Authority, Jars, cache, wait};
+use crate::ports::free_ports;
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -363,25 +363,6 @@ fn end_leftovers(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The first of `count` consecutive ports that nothing on 127.0.0.1 uses, below the kernel's ephemeral range
-/// (32768 up) so that no outgoing connection takes one in between.
-///
-/// # Errors
-/// No such block was found.
-pub fn free_ports(count: u16) -> Result<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let process_offset = (std::process::id() % 64) as u16 * 128;
-    for _ in 0..256 {
-        let step = NEXT.fetch_add(count.next_multiple_of(8), Ordering::Relaxed);
-        let base = 20_000 + (process_offset + step) % 12_000;
-        let is_free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if (base..base + count).all(is_free) {
-            return Ok(base);
-        }
-    }
-    bail!("no {count} consecutive free ports")
-}
-
 /// A data folder as `StorageTool format` leaves it, made once per node id: formatting starts a JVM.
 fn formatted(jars: &Jars, id: i32) -> Result<PathBuf> {
     let pom = cache::sources().join("java/pom.xml");
@@ -436,13 +417,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(120);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blocks_of_free_ports_do_not_overlap() {
-        let first = free_ports(16).unwrap();
-        let second = free_ports(16).unwrap();
-        assert!(second >= first + 16 || first >= second + 16, "{first} {second}");
-    }
 
     #[test]
     fn a_broker_comes_back_with_its_data_after_a_kill() {

@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use bench_harness::kafka::cluster::free_ports;
 use bench_harness::kafka::tap::Tap;
 use bench_harness::kafka::{Authority, Cluster, Listener, wait};
+use bench_harness::ports::free_ports;
 use rustix::process::geteuid;
 
 use crate::observe;
