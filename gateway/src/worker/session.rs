@@ -9,7 +9,7 @@ use super::buffers::Slice;
 use crate::inspect::Scopes;
 use crate::protocol::kafka::api::AddressResponse;
 use crate::protocol::kafka::produce_response::ProduceAnswer;
-use crate::protocol::kafka::sasl::{Login, Mechanism, Progress, Round};
+use crate::protocol::kafka::sasl::{Handshake, Login, Mechanism, Progress, Round};
 
 /// Names one entry of a [`ReplyQueue`]; counts up per connection and is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,7 +180,7 @@ pub(super) enum Response {
     /// Merged with the refusals of the gateway.
     Produce(Option<Box<ProduceAnswer>>),
     /// Says whether the mechanism is accepted.
-    SaslHandshake(Mechanism),
+    SaslHandshake(Handshake),
     /// Says whether a round of the login is accepted.
     SaslAuthenticate,
     /// A frame without header, after a handshake of version 0.
@@ -225,10 +225,8 @@ pub(super) struct Session {
     pub(super) requests_done: bool,
     /// Who the client is.
     pub(super) principal: Arc<str>,
-    /// The SASL login under way.
+    /// The SASL login under way, from the accepted handshake on.
     pub(super) login: Option<Login>,
-    /// Frames are raw tokens of that login: after a handshake of version 0, until the broker has accepted it.
-    pub(super) raw_tokens: bool,
     /// The rules that apply, by topic.
     pub(super) scopes: Scopes,
 }
@@ -242,18 +240,21 @@ impl Session {
             requests_done: false,
             principal,
             login: None,
-            raw_tokens: false,
             scopes: Scopes::default(),
         }
     }
 
     /// The broker answered a handshake. Whose login cannot be read is unknown, whatever the broker knows of it.
-    pub(super) fn handshake_answered(&mut self, mechanism: Mechanism, accepted: bool) {
-        if !accepted {
-            (self.login, self.raw_tokens) = (None, false);
-        } else if mechanism == Mechanism::Unreadable {
+    pub(super) fn handshake_answered(&mut self, handshake: Handshake, accepted: bool) {
+        self.login = accepted.then(|| Login::new(handshake));
+        if accepted && handshake.mechanism == Mechanism::Unreadable {
             self.log_in(None);
         }
+    }
+
+    /// Whether the client's next frame is a token of its login, without a header.
+    pub(super) fn takes_raw_tokens(&self) -> bool {
+        self.login.as_ref().is_some_and(Login::takes_raw_tokens)
     }
 
     /// The broker answered a round of the login. The principal counts only after the last.
@@ -269,7 +270,6 @@ impl Session {
     /// The client is known by this name from here on; `None`: a name that the gateway cannot read.
     pub(super) fn log_in(&mut self, name: Option<&str>) {
         self.login = None;
-        self.raw_tokens = false;
         self.principal = format!("User:{}", name.unwrap_or("unknown")).into();
         self.scopes = Scopes::default();
     }

@@ -1,7 +1,9 @@
 //! What was not parsed is not passed: the decision on a request, and the proof that it was made.
 
 use super::api::{self, ApiKey, Handling};
+use super::frame::PREFIX_BYTES;
 use super::header::RequestPrefix;
+use super::sasl::Login;
 
 /// Why a request is refused. The connection is closed without an answer, as a broker does for a key or a
 /// version that it does not know.
@@ -33,6 +35,9 @@ pub enum Refusal {
         /// The key.
         api_key: i16,
     },
+    /// The login under way takes no such token.
+    #[error("the login takes no further token")]
+    NoToken,
     /// The frame is shorter than its prefix.
     #[error("frame is shorter than a request header")]
     CutOff,
@@ -46,6 +51,7 @@ impl Refusal {
             Self::InterBroker { .. } => "inter_broker",
             Self::UnsupportedVersion { .. } => "unsupported_version",
             Self::NotInspected { .. } => "not_inspected",
+            Self::NoToken => "no_token",
             Self::CutOff => "cut_off",
         }
     }
@@ -138,10 +144,15 @@ pub fn relay_uninspected<B: Frame>(frame: B) -> Result<Relayed<B>, Refusal> {
     }
 }
 
-/// Lets a raw SASL token pass: after a SaslHandshake of version 0, tokens are frames without a header until
-/// the login is over. The caller knows that the connection is in that state.
-pub fn relay_sasl_token<B>(token: B) -> Relayed<B> {
-    Relayed(token)
+/// Lets a raw SASL token pass, a frame without a header: only as the next message of a login that the broker has
+/// accepted the handshake of, so that a request cannot pass as a token.
+///
+/// # Errors
+///
+/// When the login takes no such token.
+pub fn relay_sasl_token<B: AsRef<[u8]>>(token: B, login: &Login) -> Result<Relayed<B>, Refusal> {
+    let message = token.as_ref().get(PREFIX_BYTES..).ok_or(Refusal::CutOff)?;
+    if login.takes_raw_tokens() && login.takes(message) { Ok(Relayed(token)) } else { Err(Refusal::NoToken) }
 }
 
 fn unsupported(prefix: &RequestPrefix) -> Refusal {

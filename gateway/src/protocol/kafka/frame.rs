@@ -6,7 +6,7 @@ pub const FRAME_BYTES_MAX: usize = 104_857_600;
 
 /// Largest frame before login, bytes without the size prefix: the default of the broker's
 /// `sasl.server.max.receive.size`.
-pub const FRAME_BEFORE_LOGIN_BYTES_MAX: usize = 524_288;
+pub const LOGIN_FRAME_BYTES_MAX: usize = 524_288;
 
 /// Bytes of the size prefix.
 pub const PREFIX_BYTES: usize = 4;

@@ -36,10 +36,19 @@ impl Mechanism {
 /// A SaslHandshake request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    /// 0: raw tokens follow; 1: SaslAuthenticate follows.
-    pub api_version: i16,
+    /// How the client's messages will be framed.
+    pub framing: Framing,
     /// The mechanism that the client asks for.
     pub mechanism: Mechanism,
+}
+
+/// How the client's messages of a login are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// As tokens without a header: after a handshake of version 0.
+    RawTokens,
+    /// As SaslAuthenticate requests: after a handshake of version 1.
+    Requests,
 }
 
 /// Reads a SaslHandshake request, a whole frame.
@@ -51,7 +60,8 @@ pub fn parse_handshake(frame: &[u8]) -> WireResult<Handshake> {
     let (header, mut reader) = request(frame, ApiKey::SASL_HANDSHAKE)?;
     let mechanism = Mechanism::of(reader.string(false)?.of(frame));
     reader.finish()?;
-    Ok(Handshake { api_version: header.prefix.api_version, mechanism })
+    let framing = if header.prefix.api_version == 0 { Framing::RawTokens } else { Framing::Requests };
+    Ok(Handshake { framing, mechanism })
 }
 
 /// The auth bytes of a SaslAuthenticate request 0 to 2, a whole frame.
@@ -138,21 +148,38 @@ pub enum Progress {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Login {
-    mechanism: Mechanism,
+    handshake: Handshake,
     name: Option<String>,
     messages: u32,
 }
 
 impl Login {
-    /// A login that has not begun.
-    pub fn new(mechanism: Mechanism) -> Self {
-        Self { mechanism, name: None, messages: 0 }
+    /// A login whose handshake the broker has accepted.
+    pub fn new(handshake: Handshake) -> Self {
+        Self { handshake, name: None, messages: 0 }
+    }
+
+    /// Whether the client's next frame is a token without a header.
+    pub fn takes_raw_tokens(&self) -> bool {
+        self.handshake.framing == Framing::RawTokens
+    }
+
+    /// Whether the broker takes `token` as the next message of this login. Whatever follows the last one it reads as
+    /// a request.
+    pub fn takes(&self, token: &[u8]) -> bool {
+        match self.handshake.mechanism {
+            Mechanism::Plain => self.messages == 0,
+            Mechanism::Scram => self.messages < SCRAM_MESSAGES,
+            // The answer to a refusal (RFC 7628 section 3.2.3).
+            Mechanism::OauthBearer => self.messages == 0 || self.messages == 1 && token == b"\x01",
+            Mechanism::Unreadable => false,
+        }
     }
 
     /// The client's next message. `claim` names the claim of a JWT that holds the name.
     pub fn client_message(&mut self, auth_bytes: &[u8], claim: &str) {
         if self.messages == 0 {
-            self.name = claimed_name(self.mechanism, auth_bytes, claim);
+            self.name = claimed_name(self.handshake.mechanism, auth_bytes, claim);
         }
         self.messages = self.messages.saturating_add(1);
     }
@@ -162,7 +189,7 @@ impl Login {
         if round.error_code != ErrorCode::NONE {
             return Progress::Refused;
         }
-        let last = match self.mechanism {
+        let last = match self.handshake.mechanism {
             Mechanism::Plain => true,
             Mechanism::Scram => self.messages >= SCRAM_MESSAGES,
             Mechanism::OauthBearer => round.auth_bytes.is_empty(),
@@ -269,19 +296,47 @@ mod tests {
         assert_eq!(other.as_deref(), Some("app"));
     }
 
+    fn login(mechanism: Mechanism) -> Login {
+        Login::new(Handshake { framing: Framing::RawTokens, mechanism })
+    }
+
+    #[test]
+    fn a_login_takes_as_many_tokens_as_its_mechanism_has_messages() {
+        let cases: [(Mechanism, &[&[u8]], bool); 9] = [
+            (Mechanism::Plain, &[b"\0alice\0secret"], true),
+            (Mechanism::Plain, &[b"\0alice\0secret", b"more"], false),
+            (Mechanism::Scram, &[b"n,,n=alice,r=n", b"c=biws,r=n,p=p"], true),
+            (Mechanism::Scram, &[b"n,,n=alice,r=n", b"c=biws,r=n,p=p", b"more"], false),
+            (Mechanism::OauthBearer, &[b"n,,\x01auth=Bearer x\x01\x01"], true),
+            (Mechanism::OauthBearer, &[b"n,,\x01auth=Bearer x\x01\x01", b"\x01"], true),
+            (Mechanism::OauthBearer, &[b"n,,\x01auth=Bearer x\x01\x01", b"\x01\x01"], false),
+            (Mechanism::OauthBearer, &[b"n,,\x01auth=Bearer x\x01\x01", b"\x01", b"\x01"], false),
+            (Mechanism::Unreadable, &[b"ticket"], false),
+        ];
+        for (mechanism, tokens, expected) in cases {
+            let mut login = login(mechanism);
+            let taken = tokens.iter().all(|token| {
+                let takes = login.takes(token);
+                login.client_message(token, "sub");
+                takes
+            });
+            assert_eq!(taken, expected, "{mechanism:?} {tokens:?}");
+        }
+    }
+
     #[test]
     fn name_counts_once_the_last_round_is_accepted() {
-        let mut scram = Login::new(Mechanism::Scram);
+        let mut scram = login(Mechanism::Scram);
         scram.client_message(b"n,,n=alice,r=nonce", "sub");
         assert_eq!(scram.broker_answer(ACCEPTED), Progress::Continue);
         scram.client_message(b"c=biws,r=nonce,p=proof", "sub");
         assert_eq!(scram.broker_answer(ACCEPTED), Progress::Accepted(Some("alice".into())));
 
-        let mut plain = Login::new(Mechanism::Plain);
+        let mut plain = login(Mechanism::Plain);
         plain.client_message(b"\0alice\0wrong", "sub");
         assert_eq!(plain.broker_answer(Round { error_code: ErrorCode(58), ..ACCEPTED }), Progress::Refused);
 
-        let mut bearer = Login::new(Mechanism::OauthBearer);
+        let mut bearer = login(Mechanism::OauthBearer);
         bearer.client_message(b"n,,\x01auth=Bearer opaque\x01\x01", "sub");
         let status = Round { auth_bytes: b"{\"status\":\"invalid_token\"}", ..ACCEPTED };
         assert_eq!(bearer.broker_answer(status), Progress::Continue);
@@ -328,7 +383,7 @@ mod tests {
     #[test]
     fn handshake_names_the_mechanism() {
         let frame = [&[0, 0, 0, 0, 0, 17, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 5][..], b"PLAIN"].concat();
-        let handshake = Handshake { api_version: 1, mechanism: Mechanism::Plain };
+        let handshake = Handshake { framing: Framing::Requests, mechanism: Mechanism::Plain };
         assert_eq!(parse_handshake(&frame), Ok(handshake));
         assert_eq!(handshake_error_code(&[0, 0, 0, 6, 0, 0, 0, 1, 0, 33]), Ok(ErrorCode(33)));
         assert!(parse_handshake(&frame[..20]).is_err());

@@ -100,14 +100,19 @@ impl<D: Driver> Connection<D> {
     }
 
     fn next_request(&self, reader: &mut FrameReader) -> Result<Option<Slice>, Close> {
-        let frame_bytes_min = if self.session.borrow().raw_tokens { 0 } else { frame::REQUEST_BYTES_MIN };
+        let frame_bytes_min =
+            if self.session.borrow().takes_raw_tokens() { 0 } else { frame::REQUEST_BYTES_MIN };
+        let mut frame_bytes_max = self.shared.settings(self.endpoint).frame_bytes_max;
+        if self.session.borrow().login.is_some() {
+            frame_bytes_max = frame_bytes_max.min(frame::LOGIN_FRAME_BYTES_MAX);
+        }
         reader
-            .next(&self.pool, frame_bytes_min, self.shared.settings(self.endpoint).frame_bytes_max)
+            .next(&self.pool, frame_bytes_min, frame_bytes_max)
             .map_err(|error| Close::refused(Reason::FrameSize, error))
     }
 
     async fn request(&self, frame: Slice) -> Result<(), Close> {
-        if self.session.borrow().raw_tokens {
+        if self.session.borrow().takes_raw_tokens() {
             return self.sasl_token(frame).await;
         }
         let cut_off = || Close::refused(Reason::Malformed, "the frame is shorter than a request header");
@@ -134,20 +139,25 @@ impl<D: Driver> Connection<D> {
                 .await
             }
             Action::Handle(handling) => {
-                let response = self.response_to(&prefix, handling, &frame)?;
+                let response = self.response_to(handling, &frame)?;
                 let relayed = allow::relay(frame)?;
-                self.forward(&prefix, Outbound::Relayed(relayed), Some(response)).await
+                self.forward(&prefix, Outbound::Relayed(relayed), Some(response)).await?;
+                if matches!(handling, Handling::SaslHandshake | Handling::SaslAuthenticate) {
+                    self.login_answered().await;
+                }
+                Ok(())
             }
         }
     }
 
+    /// What a frame after a message of a login is, and whose it is, only the broker's answer tells: until then no
+    /// further one is looked at.
+    async fn login_answered(&self) {
+        self.until(|session| session.exchanges.is_empty()).await;
+    }
+
     /// What is to be done with the response to a relayed request; notes a login on its way.
-    fn response_to(
-        &self,
-        prefix: &RequestPrefix,
-        handling: Handling,
-        frame: &Slice,
-    ) -> Result<Response, Close> {
+    fn response_to(&self, handling: Handling, frame: &Slice) -> Result<Response, Close> {
         let malformed = |error| Close::refused(Reason::Malformed, error);
         Ok(match handling {
             Handling::Inspect => Response::Produce(None),
@@ -156,16 +166,13 @@ impl<D: Driver> Connection<D> {
             Handling::Relay(api::Response::Rewrite(kind)) => Response::Rewrite(kind),
             Handling::SaslHandshake => {
                 let handshake = sasl::parse_handshake(frame).map_err(malformed)?;
-                let raw = prefix.api_version == 0;
-                if raw && handshake.mechanism == sasl::Mechanism::Unreadable {
+                if handshake.framing == sasl::Framing::RawTokens
+                    && handshake.mechanism == sasl::Mechanism::Unreadable
+                {
                     let detail = "a handshake of version 0 with a mechanism whose rounds are not known";
                     return Err(Close::refused(Reason::Sasl, detail));
                 }
-                self.update(|session| {
-                    session.login = Some(sasl::Login::new(handshake.mechanism));
-                    session.raw_tokens = raw;
-                });
-                Response::SaslHandshake(handshake.mechanism)
+                Response::SaslHandshake(handshake)
             }
             Handling::SaslAuthenticate => {
                 let message = sasl::parse_authenticate(frame).map_err(malformed)?;
@@ -186,10 +193,16 @@ impl<D: Driver> Connection<D> {
 
     /// A token without header, after a handshake of version 0.
     async fn sasl_token(&self, token: Slice) -> Result<(), Close> {
-        self.note_login_message(token.get(frame::PREFIX_BYTES..).unwrap_or_default());
+        let message = token.get(frame::PREFIX_BYTES..).unwrap_or_default().to_vec();
+        let relayed = match &self.session.borrow().login {
+            Some(login) => allow::relay_sasl_token(token, login)?,
+            None => return Err(Close::refused(Reason::Sasl, "a token without a login")),
+        };
+        self.note_login_message(&message);
         let prefix = RequestPrefix { api_key: ApiKey::SASL_AUTHENTICATE, api_version: 0, correlation_id: 0 };
-        self.forward(&prefix, Outbound::Relayed(allow::relay_sasl_token(token)), Some(Response::SaslToken))
-            .await
+        self.forward(&prefix, Outbound::Relayed(relayed), Some(Response::SaslToken)).await?;
+        self.login_answered().await;
+        Ok(())
     }
 
     async fn produce(&self, frame: Slice, prefix: &RequestPrefix) -> Result<(), Close> {
@@ -305,6 +318,7 @@ impl From<allow::Refusal> for Close {
             allow::Refusal::UnknownKey { .. } | allow::Refusal::InterBroker { .. } => Reason::ApiKey,
             allow::Refusal::UnsupportedVersion { .. } => Reason::ApiVersion,
             allow::Refusal::NotInspected { .. } | allow::Refusal::CutOff => Reason::Malformed,
+            allow::Refusal::NoToken => Reason::Sasl,
         };
         Self::refused(reason, refusal)
     }

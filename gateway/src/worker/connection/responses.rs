@@ -142,9 +142,9 @@ impl<D: Driver> Connection<D> {
             Response::Produce(Some(refused)) => {
                 self.with_addresses(&frame, |book, out| refused.merge(&frame, book, out)).await?
             }
-            Response::SaslHandshake(mechanism) => {
+            Response::SaslHandshake(handshake) => {
                 let accepted = sasl::handshake_error_code(&frame).map_err(malformed)? == ErrorCode::NONE;
-                self.update(|session| session.handshake_answered(*mechanism, accepted));
+                self.update(|session| session.handshake_answered(*handshake, accepted));
                 frame
             }
             Response::SaslAuthenticate => {
