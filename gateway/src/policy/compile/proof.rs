@@ -35,8 +35,8 @@ pub(super) fn check(
     }
     for source in rules {
         let Some(operator) = source.rule.mask else { continue };
-        // A token has the form of the value on purpose.
-        if matches!(masking.operator(operator), Operator::Token(_)) {
+        // A token has the form of the value on purpose, a hash that of a random secret.
+        if matches!(masking.operator(operator), Operator::Token(_) | Operator::Hash { .. }) {
             continue;
         }
         for (detector, _) in source.rule.detectors.iter().flatten() {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gateway::classify::catalog;
+
 /// The rules of a policy file that look for detectors.
 #[derive(Debug, Default)]
 pub(super) struct Rules(BTreeMap<String, Expectation>);
@@ -56,9 +58,9 @@ impl Rules {
         let mut rules = BTreeMap::new();
         for (position, rule) in policy["rule"].as_array().unwrap().iter().enumerate() {
             let detectors = rule.get("detectors").and_then(toml::Value::as_array);
-            for detector in detectors.into_iter().flatten() {
-                let first = rules.entry(detector.as_str().unwrap().to_owned());
-                first.or_insert_with(|| expectation(rule, position));
+            let names = detectors.into_iter().flatten().filter_map(toml::Value::as_str);
+            for detector in names.flat_map(detectors_of) {
+                rules.entry(detector).or_insert_with(|| expectation(rule, position));
             }
         }
         Self(rules)
@@ -73,6 +75,13 @@ impl Rules {
 /// The policy file that users start from.
 pub(super) fn shipped_policy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/default.toml")
+}
+
+/// The detectors that one entry of a rule names: itself, or with `FAMILY/*` those of the family.
+fn detectors_of(name: &str) -> Vec<String> {
+    let Some(family) = name.strip_suffix("/*") else { return vec![name.to_owned()] };
+    let members = catalog::builtin().iter().filter(|spec| spec.family.as_str() == family);
+    members.map(|spec| spec.id.clone()).collect()
 }
 
 fn expectation(rule: &toml::Value, position: usize) -> Expectation {
