@@ -262,7 +262,7 @@ fn a_waiting_fetch_is_answered_by_the_next_append() {
 #[test]
 fn kcat_produces_and_consumes() {
     if Command::new("kcat").arg("-V").output().is_err() {
-        assert!(std::env::var_os("CI").is_none(), "kcat is missing");
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "kcat is missing");
         eprintln!("skipped: kcat is not installed");
         return;
     }

@@ -32,7 +32,7 @@ use start::{Started, Worker};
 pub use reload::compile;
 pub use start::StartError;
 
-/// Time that connections have to finish what is under way after SIGTERM: below systemd's `TimeoutStopSec` of 90 s.
+/// Time that connections have to finish what is under way after SIGTERM: below the unit's `TimeoutStopSec` of 60 s.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Idle workers take a turn this often.

@@ -92,7 +92,7 @@ impl Exposition {
         encoder
             .encode_descriptor(
                 "request_seconds",
-                "From the last byte of a request to the last byte of its answer, in seconds",
+                "From the last byte of a request to its whole answer, ready to be written, in seconds",
                 None,
                 MetricType::Histogram,
             )?

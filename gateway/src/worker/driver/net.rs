@@ -47,8 +47,8 @@ pub(super) fn reset_on_close(socket: &OwnedFd) {
 }
 
 /// Accepts what the kernel has queued, before the listener is closed, where closing it would reset those
-/// connections: Linux moves them to another listener of the group only with `net.ipv4.tcp_migrate_req=1`
-/// (Linux 5.14, ip-sysctl.rst).
+/// connections: without our program Linux moves them to another listener of the group only with
+/// `net.ipv4.tcp_migrate_req=1` (Linux 5.14, ip-sysctl.rst).
 pub(super) fn accept_queued(listener: &OwnedFd, flags: SocketFlags, mut accepted: impl FnMut(OwnedFd)) {
     if kernel_migrates_requests() || rustix::io::ioctl_fionbio(listener, true).is_err() {
         return;
