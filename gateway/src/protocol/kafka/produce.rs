@@ -46,6 +46,16 @@ pub enum TopicRef {
     Id([u8; 16]),
 }
 
+impl TopicRef {
+    /// The name or the id; spans are of `frame`.
+    pub(super) fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Name(name) => name.of(frame),
+            Self::Id(id) => id,
+        }
+    }
+}
+
 /// One topic of a ProduceRequest.
 #[derive(Clone, Copy, Debug)]
 pub struct Topic {

@@ -139,11 +139,13 @@ impl ProduceAnswer {
     ) -> Result<(), RewriteError> {
         let mut splicer = Splicer::begin(response, is_flexible(self.api_version), out)?;
         let topics_start = splicer.reader.at();
-        let answered = read_topics(&mut splicer.reader, self.api_version)?;
+        let answered = read_topics(&mut splicer.reader, response, self.api_version)?;
         let mut topics = Vec::new();
         let found = self.write_topics(&mut topics, |topic, index| {
-            let partition = answered.iter().find(|one| one.index == index && topic.is(one.topic, response));
-            partition.map(|one| one.whole.of(response)).ok_or(RewriteError::MissingPartition { index })
+            let wanted = (topic.bytes(), index);
+            let found = answered.binary_search_by(|one| one.key(response).cmp(&wanted));
+            let one = found.ok().and_then(|position| answered.get(position));
+            one.map(|one| one.whole.of(response)).ok_or(RewriteError::MissingPartition { index })
         });
         found?;
         splicer.replace(topics_start, |out| out.extend_from_slice(&topics));
@@ -180,11 +182,10 @@ impl ProduceAnswer {
 }
 
 impl TopicKey {
-    fn is(&self, topic: TopicRef, response: &[u8]) -> bool {
-        match (self, topic) {
-            (Self::Name(name), TopicRef::Name(span)) => name == span.of(response),
-            (Self::Id(id), TopicRef::Id(of_response)) => *id == of_response,
-            _ => false,
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Name(name) => name,
+            Self::Id(id) => id,
         }
     }
 }
@@ -223,10 +224,19 @@ struct Answered {
     whole: Span,
 }
 
-/// Reads the topics of a response.
-fn read_topics(reader: &mut Reader<'_>, api_version: i16) -> WireResult<Vec<Answered>> {
+impl Answered {
+    /// The topic's name or id, whichever the version has, and the partition.
+    fn key<'a>(&'a self, response: &'a [u8]) -> (&'a [u8], i32) {
+        (self.topic.bytes(response), self.index)
+    }
+}
+
+/// Reads the partitions of a response, sorted by their key: brokers answer in an order of their own, and looking for
+/// each of them from the start would take its square in steps.
+fn read_topics(reader: &mut Reader<'_>, response: &[u8], api_version: i16) -> WireResult<Vec<Answered>> {
     let mut answered = Vec::new();
     skip_topics(reader, api_version, |partition| answered.push(partition))?;
+    answered.sort_unstable_by(|one, other| one.key(response).cmp(&other.key(response)));
     Ok(answered)
 }
 

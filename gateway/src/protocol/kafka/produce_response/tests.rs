@@ -159,6 +159,25 @@ fn refused_partitions_stand_in_the_order_of_the_request() {
 }
 
 #[test]
+fn many_partitions_are_found_in_whatever_order_the_broker_answers() {
+    let said = |index| (index, if index == 17 { Said::Refused } else { Said::Offset(i64::from(index)) });
+    let partitions: Vec<_> = (0..5_000).map(said).collect();
+    let mut of_broker: Vec<_> = partitions.iter().rev().copied().filter(|(index, _)| *index != 17).collect();
+    of_broker.rotate_left(1_234);
+    for version in [7, 13] {
+        let topics: &Topics<'_> = &[("b", &partitions[..2_500]), ("a", &partitions[2_500..])];
+        let (of_a, of_b): (Vec<_>, Vec<_>) = of_broker.iter().partition(|(index, _)| *index >= 2_500);
+        let frame = response(version, &[("a", &of_a), ("b", &of_b)], 0, real_address);
+        let mut out = Vec::new();
+
+        let merged = answer(version, topics).merge(&frame, &mut TestDirectory::default(), &mut out);
+
+        assert_eq!(merged, Ok(()));
+        assert!(out == response(version, topics, 0, gateway_address), "version {version}");
+    }
+}
+
+#[test]
 fn local_answer_decodes_and_has_no_offsets() {
     let topics: &Topics<'_> =
         &[("a", &[(3, Said::Refused), (1, Said::Refused)]), ("b", &[(0, Said::Refused)])];
