@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::budget;
 use crate::payload::{DetectorIndex, Level, Part};
 use crate::policy::{Policy, Verdict};
+use crate::telemetry::Reason;
 
 /// Records of one partition batch, as decided.
 #[derive(Clone, Debug)]
@@ -21,8 +22,10 @@ pub struct PartitionEntry {
     pub listener: u16,
     /// Generation of the policy that decided.
     pub generation: u64,
-    /// Number of records in the batch.
+    /// Number of records in the batch; of one that nobody has looked into, what it says of itself.
     pub records: u32,
+    /// The batch went on without inspection, for this reason. It has no runs and no findings.
+    pub unseen: Option<Reason>,
     /// Runs of records with the same outcome: from and to in `AuditBatch::runs`.
     pub runs: (usize, usize),
     /// Findings: from and to in `AuditBatch::findings`.

@@ -1,37 +1,55 @@
 //! One partition's batch: verified, read, scanned, decided, masked.
 
-use super::{Scopes, Sender, report};
+use super::decided::{Decided, Outcome};
+use super::output::Output;
+use super::refusal::Refusal;
+use super::scopes::Entry;
+use super::{Frames, Scopes, Sender, report};
 use crate::audit::AuditBatch;
-use crate::classify::ScanError;
-use crate::payload::{Level, Part};
-use crate::policy::{Decision, Labelling, Labels, OnBlock, Policy, RuleIndex, RuleSet, Scratch, Verdict};
-use crate::protocol::kafka::compression::{CompressionError, Decompressor};
+use crate::payload::Part;
+use crate::policy::{Labelling, Labels, OnBlock, Policy, RuleSet, Scratch, Verdict};
+use crate::protocol::kafka::compression::{Decompressor, text_bytes_max};
 use crate::protocol::kafka::edits::RecordEdits;
-use crate::protocol::kafka::emit::{BATCH_BYTES_MAX, Changes, Emitted, Emitter};
+use crate::protocol::kafka::emit::{BATCH_BYTES_MAX, Changes, Emitter};
 use crate::protocol::kafka::error_code::ErrorCode;
+use crate::protocol::kafka::frame::FRAME_BYTES_MAX;
 use crate::protocol::kafka::produce::{Partition, ProduceRequest, TopicRef, topic_name};
 use crate::protocol::kafka::produce_response::{PartitionError, refusal_code};
-use crate::protocol::kafka::record_batch::{self, BatchError, BatchHead, Codec, HEAD_BYTES};
+use crate::protocol::kafka::record_batch::{self, BatchError, BatchHead, Codec, HEAD_BYTES, blob};
 use crate::protocol::kafka::records::Records;
 use crate::telemetry::{Reason, WorkerCounters};
 
-/// What becomes of a partition.
-pub(super) enum Fate {
-    /// It goes as it lies in the frame, edited in place where need be.
-    Keep,
-    /// It is written anew by `BatchInspector::emit`.
-    Emit(BatchHead),
-    /// It does not go.
-    Refuse(Reason, PartitionError),
+/// How a batch goes on.
+enum Way {
+    /// As it lies in the frame, edited in place where need be.
+    InFrame,
+    /// Written anew.
+    Anew(BatchHead),
 }
 
-/// What one inspection works with.
+/// What the inspection of one request works with.
 pub(super) struct Job<'a> {
     pub(super) sender: &'a Sender<'a>,
     pub(super) audit: &'a mut AuditBatch,
     pub(super) counters: &'a WorkerCounters,
     pub(super) policy: &'a Policy,
     pub(super) scratch: &'a mut Scratch,
+    pub(super) allowance: Allowance,
+}
+
+/// What one request may still take, however many partitions it has: its batches are inspected without a pause for other
+/// connections.
+pub(super) struct Allowance {
+    /// Text of compressed batches, bytes.
+    text_bytes: usize,
+    /// Records that are named in the answer.
+    record_errors: usize,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { text_bytes: REQUEST_TEXT_BYTES_MAX, record_errors: RECORD_ERRORS_MAX }
+    }
 }
 
 /// Reads and edits batches; keeps its memory from batch to batch.
@@ -44,63 +62,94 @@ pub(super) struct BatchInspector {
 }
 
 impl BatchInspector {
-    /// Inspects the partition at `position`; edits it in place where its length stays.
-    pub(super) fn inspect(
+    /// Inspects the partition at `position` and lets it go on, in `frame` or in `out`.
+    pub(super) fn pass<B: Frames>(
+        &mut self,
+        frame: &mut B::Frame,
+        request: &ProduceRequest,
+        position: usize,
+        out: &mut Output<'_, B>,
+        scopes: &mut Scopes,
+        job: &mut Job<'_>,
+    ) -> Result<(), Refusal> {
+        match self.inspect(frame, request, position, scopes, job)? {
+            Way::InFrame => out.keep(frame.as_ref(), request),
+            Way::Anew(head) => self.emit(frame.as_ref(), request, position, &head, out, job)?,
+        }
+        Ok(())
+    }
+
+    fn inspect(
         &mut self,
         frame: &mut (impl AsRef<[u8]> + AsMut<[u8]>),
         request: &ProduceRequest,
         position: usize,
         scopes: &mut Scopes,
-        job: Job<'_>,
-    ) -> Fate {
-        let partition = &request.partitions[position];
-        let topic = match topic_of(frame.as_ref(), request, partition, job.sender) {
-            Ok(topic) => topic,
-            Err(fate) => return fate,
-        };
+        job: &mut Job<'_>,
+    ) -> Result<Way, Refusal> {
+        let (partition, api_version) = (&request.partitions[position], request.api_version);
+        let topic = topic_of(frame.as_ref(), request, partition, job.sender)?;
         let entry = scopes.entry(job.policy, job.sender, topic);
         let batch = partition.records.map(|span| span.of(frame.as_ref()));
-        let head = match self.read(batch, request.api_version) {
+        let head = match self.classify(batch, api_version, &entry.rules, job) {
             Ok(head) => head,
-            Err(error) => return undecodable(&error, request.api_version, job.sender, job.counters),
+            Err(refusal) => return job.forward_unseen(refusal, entry, partition, frame.as_ref()),
         };
-        let text = self.text(batch.unwrap_or_default(), &head);
-        if let Err(error) = job.policy.inspect(job.scratch, &entry.rules, text, &self.records.fields) {
-            return engine_failed(&error, request.api_version, job.sender, job.counters);
-        }
-        let (policy, scratch, sender) = (job.policy, &*job.scratch, job.sender);
-        report::partition(job.audit, policy, scratch, entry, partition.index, &self.records, sender);
-        if let Some(refusal) = self.rejection(&entry.rules, request.api_version, policy, scratch, sender) {
-            return refusal;
-        }
-        let labels = policy.labels();
-        let strips =
-            labels.labelling != Labelling::Off && self.records.count_headers(text, &label_names(labels)) > 0;
-        collect_edits(&mut self.edits, self.records.records.len(), &entry.rules, policy, scratch, sender);
+        let decided = Decided::new(job.policy, job.scratch, &entry.rules, &head, job.sender);
+        report::partition(job.audit, &decided, entry, partition, &self.records, job.sender);
+        self.reject(&decided, api_version, &mut job.allowance)?;
+        decided.collect_edits(&mut self.edits);
         if self.edits.is_full() {
-            return too_many_edits(request.api_version);
+            return Err(Refusal::too_many_edits(api_version));
         }
-        let patches = scratch.patches();
-        if self.edits.is_empty() && !strips && !self.has_extras(&head) {
-            if patches.is_empty() {
-                return Fate::Keep;
-            }
-            if head.codec() == Some(Codec::None) && patches.keeps_lengths() {
-                let batch = partition.records.map_or(0..0, |span| span.range());
-                let batch = &mut frame.as_mut()[batch];
-                patches.apply_in_place(&mut batch[HEAD_BYTES..]);
-                record_batch::seal_in_place(batch);
-                return Fate::Keep;
-            }
+        let text = self.text(batch.unwrap_or_default(), &head);
+        let patches = decided.scratch.patches();
+        if !self.edits.is_empty() || self.strips(decided.policy.labels(), text) || self.has_extras(&head) {
+            return Ok(Way::Anew(head));
         }
-        Fate::Emit(head)
+        if patches.is_empty() {
+            return Ok(Way::InFrame);
+        }
+        if head.codec() != Some(Codec::None) || !patches.keeps_lengths() {
+            return Ok(Way::Anew(head));
+        }
+        let batch = &mut frame.as_mut()[partition.records.unwrap_or_default().range()];
+        patches.apply_in_place(&mut batch[HEAD_BYTES..]);
+        record_batch::seal_in_place(batch);
+        Ok(Way::InFrame)
+    }
+
+    /// Reads and scans a batch; the decisions are in the job's scratch.
+    fn classify(
+        &mut self,
+        batch: Option<&[u8]>,
+        api_version: i16,
+        rules: &RuleSet,
+        job: &mut Job<'_>,
+    ) -> Result<BatchHead, Refusal> {
+        let head = self
+            .read(batch, api_version, &mut job.allowance)
+            .map_err(|error| Refusal::undecodable(&error, api_version))?;
+        let text = self.text(batch.unwrap_or_default(), &head);
+        job.policy
+            .inspect(job.scratch, rules, text, &self.records.fields)
+            .map_err(|error| Refusal::unclassified(&error, api_version))?;
+        Ok(head)
     }
 
     /// Verifies, decompresses and walks a batch.
-    fn read(&mut self, batch: Option<&[u8]>, api_version: i16) -> Result<BatchHead, BatchError> {
+    fn read(
+        &mut self,
+        batch: Option<&[u8]>,
+        api_version: i16,
+        allowance: &mut Allowance,
+    ) -> Result<BatchHead, BatchError> {
         let (head, codec) = record_batch::verify(batch, api_version)?;
-        let body = batch.and_then(|batch| batch.get(HEAD_BYTES..)).unwrap_or_default();
-        let text = if codec == Codec::None { body } else { self.decompressor.decompress(codec, body)? };
+        let body = batch.map(blob).unwrap_or_default();
+        let text = match codec {
+            Codec::None => body,
+            _ => decompress(&mut self.decompressor, codec, body, allowance)?,
+        };
         self.records.walk(&head, text)?;
         Ok(head)
     }
@@ -108,9 +157,14 @@ impl BatchInspector {
     /// The records of the batch that was read last, uncompressed.
     fn text<'a>(&'a self, batch: &'a [u8], head: &BatchHead) -> &'a [u8] {
         match head.codec() {
-            Some(Codec::None) => batch.get(HEAD_BYTES..).unwrap_or_default(),
+            Some(Codec::None) => blob(batch),
             _ => self.decompressor.text(),
         }
+    }
+
+    /// True when the client has set labels, which only the gateway may.
+    fn strips(&self, labels: &Labels, text: &[u8]) -> bool {
+        labels.labelling != Labelling::Off && self.records.count_headers(text, &label_names(labels)) > 0
     }
 
     /// True when the blob holds bytes that nobody has looked at: the batch goes on, but without them.
@@ -119,236 +173,192 @@ impl BatchInspector {
     }
 
     /// Refuses the partition when a record of it is to be rejected.
-    fn rejection(
+    fn reject(
         &self,
-        rules: &RuleSet,
+        decided: &Decided<'_>,
         api_version: i16,
-        policy: &Policy,
-        scratch: &Scratch,
-        sender: &Sender<'_>,
-    ) -> Option<Fate> {
-        if !may_block(rules, scratch) {
-            return None;
+        allowance: &mut Allowance,
+    ) -> Result<(), Refusal> {
+        if !decided.may_block() {
+            return Ok(());
         }
-        let mut error = PartitionError {
-            error_code: refusal_code(api_version),
-            record_errors: Vec::new(),
-            message: None,
-        };
-        let mut reason = Reason::Hold;
-        for outcome in outcomes(rules, scratch, self.records.records.len()) {
-            let rejected = match blocking(&outcome.decision, sender) {
-                None => false,
-                Some(OnBlock::Reject) => true,
-                Some(OnBlock::Stub) => self.shows_through_stub(outcome.record, scratch),
-            };
-            if rejected {
-                if outcome.decision.verdict == Verdict::Block {
-                    reason = Reason::Policy;
-                }
-                let message = blocked_message(policy, outcome.rules);
-                error.message.get_or_insert_with(|| message.clone());
-                error.record_errors.push((i32::try_from(outcome.record).unwrap_or(i32::MAX), Some(message)));
+        let (mut reason, mut first, mut unnamed) = (Reason::Hold, None, 0);
+        let mut record_errors = Vec::new();
+        for outcome in decided.outcomes().filter(|outcome| self.is_rejected(outcome, decided)) {
+            if outcome.decision.verdict == Verdict::Block {
+                reason = Reason::Policy;
             }
+            first.get_or_insert(outcome.rules);
+            if allowance.record_errors == 0 {
+                unnamed += 1;
+                continue;
+            }
+            allowance.record_errors -= 1;
+            let index = i32::try_from(outcome.record).unwrap_or(i32::MAX);
+            record_errors.push((index, Some(decided.blocked_message(outcome.rules))));
         }
-        error.message.is_some().then_some(Fate::Refuse(reason, error))
+        let Some(rules) = first else { return Ok(()) };
+        let mut message = decided.blocked_message(rules);
+        if unnamed > 0 {
+            message += &format!("; {unnamed} more records are blocked than are named");
+        }
+        let error_code = refusal_code(api_version);
+        Err(Refusal { reason, error: PartitionError { error_code, record_errors, message: Some(message) } })
+    }
+
+    fn is_rejected(&self, outcome: &Outcome<'_>, decided: &Decided<'_>) -> bool {
+        match decided.blocking(&outcome.decision) {
+            None => false,
+            Some(OnBlock::Reject) => true,
+            Some(OnBlock::Stub) => self.shows_through_stub(outcome.record, decided.scratch),
+        }
     }
 
     /// True when a stub, which replaces the value, would leave a finding in the key or a header as it is.
     fn shows_through_stub(&self, record: u32, scratch: &Scratch) -> bool {
-        scratch.found().iter().filter(|found| !found.is_masked).any(|found| {
-            let field = self.records.fields.get(found.finding.field as usize);
-            field.is_some_and(|field| field.record == record && field.part != Part::Value)
-        })
+        let field_of = |field: u32| self.records.fields.get(field as usize);
+        let record_of = |field: u32| field_of(field).map_or(u32::MAX, |field| field.record);
+        let found = scratch.found();
+        let first = found.partition_point(|found| record_of(found.finding.field) < record);
+        let of_record = found[first..].iter().take_while(|found| record_of(found.finding.field) == record);
+        of_record
+            .filter(|found| !found.is_masked)
+            .any(|found| field_of(found.finding.field).is_some_and(|field| field.part != Part::Value))
     }
 
-    /// Appends the changed batch that was inspected last.
-    pub(super) fn emit(
+    /// Writes the changed batch that was inspected last to its place in `out`.
+    fn emit<B: Frames>(
         &mut self,
-        batch: &[u8],
+        frame: &[u8],
+        request: &ProduceRequest,
+        position: usize,
         head: &BatchHead,
-        policy: &Policy,
-        scratch: &Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<Emitted, CompressionError> {
-        let names = label_names(policy.labels());
+        out: &mut Output<'_, B>,
+        job: &Job<'_>,
+    ) -> Result<(), Refusal> {
+        let records = request.partitions[position].records;
+        let batch = records.map(|span| span.of(frame)).unwrap_or_default();
+        let names = label_names(job.policy.labels());
         let changes = Changes {
-            patches: scratch.patches(),
+            patches: job.scratch.patches(),
             edits: &self.edits,
-            strip: if policy.labels().labelling == Labelling::Off { &[] } else { &names },
+            strip: if job.policy.labels().labelling == Labelling::Off { &[] } else { &names },
             batch_bytes_max: BATCH_BYTES_MAX,
         };
         let text = match head.codec() {
-            Some(Codec::None) => batch.get(HEAD_BYTES..).unwrap_or_default(),
+            Some(Codec::None) => blob(batch),
             _ => self.decompressor.text(),
         };
-        self.emitter.emit(batch, head, text, &self.records, changes, out)
+        let emitted = out
+            .replace(frame, request, position, |vec| {
+                self.emitter.emit(batch, head, text, &self.records, changes, vec)
+            })
+            .map_err(|error| Refusal::not_emitted(&error))?;
+        job.counters.refuse_many(Reason::ForgedLabel, emitted.headers_stripped as u64);
+        job.counters.refuse_many(Reason::LabelSize, emitted.labels_skipped as u64);
+        Ok(())
     }
 }
 
+impl Job<'_> {
+    /// What cannot be inspected is refused, or goes on where the listener says so. A wrong checksum never does: the
+    /// bytes are not what the producer sent.
+    fn forward_unseen(
+        &mut self,
+        refusal: Refusal,
+        entry: &Entry,
+        partition: &Partition,
+        frame: &[u8],
+    ) -> Result<Way, Refusal> {
+        if !self.sender.forward_on_error || refusal.reason == Reason::CorruptBatch {
+            return Err(refusal);
+        }
+        self.counters.refuse(Reason::ForwardedUninspected);
+        let generation = self.policy.generation();
+        report::unseen(self.audit, generation, entry, partition, frame, self.sender, refusal.reason);
+        Ok(Way::InFrame)
+    }
+}
+
+/// Decompresses at the expense of the request's allowance. A blob that cannot be decompressed counts as what it might
+/// have cost.
+fn decompress<'a>(
+    decompressor: &'a mut Decompressor,
+    codec: Codec,
+    blob: &[u8],
+    allowance: &mut Allowance,
+) -> Result<&'a [u8], BatchError> {
+    if allowance.text_bytes == 0 {
+        return Err(BatchError::RequestText { text_bytes_max: REQUEST_TEXT_BYTES_MAX });
+    }
+    let text = decompressor.decompress(codec, blob);
+    let spent = text.map_or(text_bytes_max(blob.len()), <[u8]>::len);
+    allowance.text_bytes = allowance.text_bytes.saturating_sub(spent);
+    Ok(text?)
+}
+
 /// The topic's name; a request that names it by id needs a metadata response that has passed by.
-fn topic_of<'a>(
+pub(super) fn topic_of<'a>(
     frame: &'a [u8],
     request: &ProduceRequest,
     partition: &Partition,
     sender: &Sender<'a>,
-) -> Result<&'a str, Fate> {
-    let refuse = |reason, error_code| {
-        Fate::Refuse(reason, PartitionError { error_code, record_errors: Vec::new(), message: None })
-    };
+) -> Result<&'a str, Refusal> {
     match request.topic_of(partition).map(|topic| topic.topic) {
         Some(TopicRef::Name(name)) => {
-            topic_name(name.of(frame)).map_err(|code| refuse(Reason::Malformed, code))
+            topic_name(name.of(frame)).map_err(|code| Refusal::new(Reason::Malformed, code))
         }
         Some(TopicRef::Id(id)) => {
             let name = sender.topology.topics.get(&id);
             name.map(|name| &**name)
-                .ok_or_else(|| refuse(Reason::UnknownTopicId, ErrorCode::UNKNOWN_TOPIC_ID))
+                .ok_or_else(|| Refusal::new(Reason::UnknownTopicId, ErrorCode::UNKNOWN_TOPIC_ID))
         }
-        None => Err(refuse(Reason::Malformed, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
+        None => Err(Refusal::new(Reason::Malformed, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
     }
-}
-
-/// A batch that cannot be read: refused with the broker's own code, or forwarded where the listener says so. A wrong
-/// checksum is never forwarded: the bytes are not what the producer sent.
-fn undecodable(error: &BatchError, api_version: i16, sender: &Sender<'_>, counters: &WorkerCounters) -> Fate {
-    let reason = match error {
-        BatchError::Crc { .. } => Reason::CorruptBatch,
-        BatchError::Compression(CompressionError::TooLarge { .. }) => Reason::DecompressionLimit,
-        BatchError::Compression(_) | BatchError::UnknownCodec { .. } | BatchError::ZstdTooOld => {
-            Reason::Compression
-        }
-        BatchError::CountLimit { .. } => Reason::CountLimit,
-        _ => Reason::InvalidBatch,
-    };
-    if sender.forward_on_error && reason != Reason::CorruptBatch {
-        counters.refuse(Reason::ForwardedUninspected);
-        return Fate::Keep;
-    }
-    let error_code = error.error_code(api_version);
-    Fate::Refuse(
-        reason,
-        PartitionError { error_code, record_errors: Vec::new(), message: Some(error.to_string()) },
-    )
-}
-
-/// The engine did not finish: nothing is known of the batch.
-fn engine_failed(
-    error: &ScanError,
-    api_version: i16,
-    sender: &Sender<'_>,
-    counters: &WorkerCounters,
-) -> Fate {
-    if sender.forward_on_error {
-        counters.refuse(Reason::ForwardedUninspected);
-        return Fate::Keep;
-    }
-    let message = Some(format!("the batch cannot be classified: {error}"));
-    let error_code = refusal_code(api_version);
-    Fate::Refuse(Reason::Engine, PartitionError { error_code, record_errors: Vec::new(), message })
-}
-
-/// Labels or stubs that would take more memory than the largest text.
-fn too_many_edits(api_version: i16) -> Fate {
-    let message = Some("too many records with different labels, or blocked ones".to_owned());
-    let error_code = refusal_code(api_version);
-    Fate::Refuse(Reason::CountLimit, PartitionError { error_code, record_errors: Vec::new(), message })
-}
-
-/// What was decided about one record.
-pub(super) struct Outcome<'a> {
-    pub(super) record: u32,
-    pub(super) decision: Decision,
-    pub(super) rules: &'a [RuleIndex],
-}
-
-/// The outcome of every record, in order: those with findings have their own, the others the rule set's.
-pub(super) fn outcomes<'a>(
-    rules: &'a RuleSet,
-    scratch: &'a Scratch,
-    records: usize,
-) -> impl Iterator<Item = Outcome<'a>> {
-    let mut decisions = scratch.decisions().iter().peekable();
-    let records = u32::try_from(records).unwrap_or(u32::MAX);
-    (0..records).map(move |record| match decisions.next_if(|decision| decision.record == record) {
-        Some(own) => Outcome { record, decision: own.decision, rules: scratch.rules(own) },
-        None => Outcome { record, decision: rules.base(), rules: rules.base_rules() },
-    })
-}
-
-/// True when some record of the batch does not simply go on.
-fn may_block(rules: &RuleSet, scratch: &Scratch) -> bool {
-    let stops = |decision: &Decision| decision.verdict != Verdict::Forward;
-    stops(&rules.base()) || scratch.decisions().iter().any(|own| stops(&own.decision))
-}
-
-/// How a record is kept from the upstream; `None` when it goes on. A held record is blocked: nobody can release it
-/// yet, and no decision in time means block.
-fn blocking(decision: &Decision, sender: &Sender<'_>) -> Option<OnBlock> {
-    let default = if sender.stub_on_block { OnBlock::Stub } else { OnBlock::Reject };
-    match decision.verdict {
-        Verdict::Forward => None,
-        Verdict::Hold => Some(OnBlock::Reject),
-        Verdict::Block => Some(decision.on_block.unwrap_or(default)),
-    }
-}
-
-/// Stubs and labels, record by record.
-fn collect_edits(
-    edits: &mut RecordEdits,
-    records: usize,
-    rules: &RuleSet,
-    policy: &Policy,
-    scratch: &Scratch,
-    sender: &Sender<'_>,
-) {
-    edits.clear();
-    let base = rules.base();
-    let touches_every_record = policy.label_due(base.level) || base.verdict != Verdict::Forward;
-    if !touches_every_record && scratch.decisions().is_empty() {
-        return;
-    }
-    let (mut stubbed, mut labelled) = (None, None);
-    for Outcome { record, decision, rules } in outcomes(rules, scratch, records) {
-        if blocking(&decision, sender).is_some() {
-            match stubbed.replace(rules) {
-                Some(last) if last == rules => edits.stub_again(record),
-                _ => edits.stub(record, |out| write_stub(policy, rules, out)),
-            }
-        }
-        if policy.label_due(decision.level) {
-            let label = (decision.level, rules);
-            match labelled.replace(label) {
-                Some(last) if last == label => edits.label_again(record),
-                _ => write_labels(edits, record, policy, decision.level, rules),
-            }
-        }
-    }
-}
-
-fn write_labels(edits: &mut RecordEdits, record: u32, policy: &Policy, level: Level, rules: &[RuleIndex]) {
-    let labels = policy.labels();
-    edits.label(record, labels.header.as_bytes(), |out| out.extend_from_slice(level.as_str().as_bytes()));
-    if !rules.is_empty() {
-        edits.label(record, labels.rules_header.as_bytes(), |out| policy.write_label_rules(rules, out));
-    }
-}
-
-/// `{"blocked":"cards"}`: what a consumer reads in the place of a blocked value.
-fn write_stub(policy: &Policy, rules: &[RuleIndex], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"blocked\":\"");
-    policy.write_label_rules(rules, out);
-    out.extend_from_slice(b"\"}");
-}
-
-/// Names the rules, never the content.
-fn blocked_message(policy: &Policy, rules: &[RuleIndex]) -> String {
-    let mut ids = Vec::new();
-    policy.write_label_rules(rules, &mut ids);
-    format!("blocked by policy rule {}", String::from_utf8_lossy(&ids))
 }
 
 /// The header names that clients must not set.
 fn label_names(labels: &Labels) -> [&[u8]; 2] {
     [labels.header.as_bytes(), labels.rules_header.as_bytes()]
+}
+
+/// Text of all compressed batches of one request, bytes: as much as the largest uncompressed request has by default.
+/// Beyond, 300 small blobs would keep a worker busy for ten seconds.
+const REQUEST_TEXT_BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+/// Records that one answer names: enough to see what is wrong, and a bound on what a million blocked records cost.
+const RECORD_ERRORS_MAX: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::kafka::testing::{BatchSpec, batch};
+
+    #[test]
+    fn the_text_of_a_request_is_bounded_over_all_its_batches() {
+        let compressed = batch(&BatchSpec { codec: Codec::Gzip, ..BatchSpec::default() });
+        let plain = batch(&BatchSpec::default());
+        let mut inspector = BatchInspector::default();
+        let mut allowance = Allowance { text_bytes: 10, record_errors: 0 };
+        let mut read = |batch: &[u8]| inspector.read(Some(batch), 9, &mut allowance).map(|_| ());
+
+        assert_eq!(read(&compressed), Ok(()), "the batch with which it is used up");
+        let text_bytes_max = REQUEST_TEXT_BYTES_MAX;
+        assert_eq!(read(&compressed), Err(BatchError::RequestText { text_bytes_max }));
+        assert_eq!(read(&plain), Ok(()), "what is not compressed is bounded by the frame");
+    }
+
+    #[test]
+    fn a_blob_that_cannot_be_decompressed_is_paid_for() {
+        let mut broken = batch(&BatchSpec { codec: Codec::Zstd, ..BatchSpec::default() });
+        broken[HEAD_BYTES + 4..].fill(0xff);
+        record_batch::seal_in_place(&mut broken);
+        let mut inspector = BatchInspector::default();
+        let mut allowance = Allowance::default();
+        let tries = (0..).take_while(|_| {
+            let read = inspector.read(Some(&broken), 9, &mut allowance);
+            matches!(read, Err(BatchError::Compression(_)))
+        });
+        assert_eq!(tries.count(), REQUEST_TEXT_BYTES_MAX.div_ceil(text_bytes_max(1)));
+    }
 }

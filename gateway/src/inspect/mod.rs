@@ -10,6 +10,9 @@
 //! ```
 
 mod batch;
+mod decided;
+mod output;
+mod refusal;
 mod report;
 mod scopes;
 
@@ -17,15 +20,13 @@ use std::sync::Arc;
 
 use crate::audit::AuditBatch;
 use crate::policy::{Policy, Scratch};
-use crate::protocol::kafka::compression::CompressionError;
-use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::produce::ProduceRequest;
-use crate::protocol::kafka::produce_response::{PartitionError, ProduceAnswer};
-use crate::protocol::kafka::produce_writer::ProduceWriter;
-use crate::protocol::kafka::wire::{WireError, WireErrorKind};
+use crate::protocol::kafka::produce_response::ProduceAnswer;
 use crate::telemetry::{Reason, WorkerCounters};
 use crate::topology::Topology;
-use batch::{BatchInspector, Fate, Job};
+use batch::{Allowance, BatchInspector, Job, topic_of};
+use output::{Output, Written};
+use refusal::{Refusals, unparsed};
 
 pub use scopes::Scopes;
 
@@ -73,7 +74,7 @@ pub struct Sender<'a> {
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Inspected<F> {
-    /// It goes upstream.
+    /// It goes upstream, or what is left of it.
     Forward {
         /// The frame.
         request: Sealed<F>,
@@ -81,10 +82,13 @@ pub enum Inspected<F> {
         answer: Option<Box<ProduceAnswer>>,
         /// 0: there will be no answer.
         acks: i16,
+        /// The connection is closed once the frame is written, as a broker does that refuses part of a request with
+        /// acks=0.
+        close: Option<(Reason, String)>,
     },
     /// Nothing of it goes upstream; this is the answer.
     Answer(F),
-    /// The connection is closed, as a broker does: the request is malformed, or refused with acks=0.
+    /// Nothing of it goes upstream, and the connection is closed: the request is malformed, or refused with acks=0.
     Close(Reason, String),
 }
 
@@ -122,139 +126,72 @@ impl Inspector {
         counters: &WorkerCounters,
     ) -> Inspected<B::Frame> {
         if let Err(error) = self.request.parse(frame.as_ref()) {
-            return Inspected::Close(malformed(&error), error.to_string());
+            let (reason, detail) = unparsed(&error);
+            return Inspected::Close(reason, detail);
         }
-        let acks = self.request.acks;
-        let mut out = Output::new(frames);
-        let mut answer: Option<Box<ProduceAnswer>> = None;
+        let (mut out, mut refusals) = (Output::new(frames), Refusals::default());
+        let (policy, scratch) = (&*self.policy, &mut *self.scratch);
+        let mut job = Job { sender, audit, counters, policy, scratch, allowance: Allowance::default() };
         for position in 0..self.request.partitions.len() {
-            let job = Job { sender, audit, counters, policy: &self.policy, scratch: &mut self.scratch };
-            let mut fate = self.batches.inspect(&mut frame, &self.request, position, scopes, job);
-            if let Fate::Emit(head) = fate {
-                let emitted = out.replace(frame.as_ref(), &self.request, position, |vec| {
-                    let records = self.request.partitions[position].records;
-                    let batch = records.map(|span| span.of(frame.as_ref())).unwrap_or_default();
-                    self.batches.emit(batch, &head, &self.policy, &self.scratch, vec)
-                });
-                fate = match emitted {
-                    Ok(emitted) => {
-                        counters.refuse_many(Reason::ForgedLabel, emitted.headers_stripped as u64);
-                        counters.refuse_many(Reason::LabelSize, emitted.labels_skipped as u64);
-                        continue;
-                    }
-                    Err(error) => not_emitted(&error),
-                };
-            }
-            if let Fate::Refuse(reason, error) = fate {
-                if acks == 0 {
-                    let detail = "refused, and with acks=0 there is no other answer".to_owned();
-                    return Inspected::Close(reason, detail);
-                }
-                counters.refuse(reason);
+            let passed = self.batches.pass(&mut frame, &self.request, position, &mut out, scopes, &mut job);
+            if let Err(refusal) = passed {
                 out.remove(frame.as_ref(), &self.request, position);
-                let answer =
-                    answer.get_or_insert_with(|| Box::new(ProduceAnswer::new(frame.as_ref(), &self.request)));
-                answer.refuse(position, error);
-            } else {
-                out.keep(frame.as_ref(), &self.request);
+                refusals.add(frame.as_ref(), &self.request, position, refusal, counters);
             }
         }
-        match out.finish(frame.as_ref(), &self.request) {
-            Written::Nothing => Inspected::Forward { request: Sealed(frame), answer: None, acks },
-            Written::Frame(vec) => Inspected::Forward { request: Sealed(frames.frame(vec)), answer, acks },
-            Written::Empty(mut vec) => {
+        self.conclude(frame, frames, out, refusals)
+    }
+
+    fn conclude<B: Frames>(
+        &self,
+        frame: B::Frame,
+        frames: &B,
+        out: Output<'_, B>,
+        Refusals { answer, close }: Refusals,
+    ) -> Inspected<B::Frame> {
+        let request = match (out.finish(frame.as_ref(), &self.request), close) {
+            (Written::Empty(_), Some((reason, detail))) => return Inspected::Close(reason, detail),
+            (Written::Empty(mut vec), None) => {
                 if let Some(answer) = answer {
                     answer.write_local(&mut vec);
                 }
-                Inspected::Answer(frames.frame(vec))
+                return Inspected::Answer(frames.frame(vec));
             }
-        }
-    }
-}
-
-fn malformed(error: &WireError) -> Reason {
-    match error.kind {
-        WireErrorKind::CountLimit { .. } => Reason::CountLimit,
-        _ => Reason::Malformed,
-    }
-}
-
-/// The codec's engine refused to compress: nothing of the batch can go.
-fn not_emitted(error: &CompressionError) -> Fate {
-    let refusal = PartitionError {
-        error_code: ErrorCode::UNKNOWN_SERVER_ERROR,
-        record_errors: Vec::new(),
-        message: Some(format!("cannot compress the masked records: {error}")),
-    };
-    Fate::Refuse(Reason::Compression, refusal)
-}
-
-/// The request written anew, from the first partition on that changes in length or goes.
-struct Output<'a, B: Frames> {
-    frames: &'a B,
-    writing: Option<(ProduceWriter, Vec<u8>)>,
-}
-
-/// What was written of a request.
-enum Written {
-    /// Nothing: the frame itself is what is sent.
-    Nothing,
-    /// A whole frame.
-    Frame(Vec<u8>),
-    /// No partition is left; an empty vector.
-    Empty(Vec<u8>),
-}
-
-impl<'a, B: Frames> Output<'a, B> {
-    fn new(frames: &'a B) -> Self {
-        Self { frames, writing: None }
+            (Written::Nothing, close) => (frame, close),
+            (Written::Frame(vec), close) => (frames.frame(vec), close),
+        };
+        let (request, close) = request;
+        Inspected::Forward { request: Sealed(request), answer, acks: self.request.acks, close }
     }
 
-    fn keep(&mut self, frame: &[u8], request: &ProduceRequest) {
-        if let Some((writer, out)) = &mut self.writing {
-            writer.keep(frame, request, out);
-        }
-    }
-
-    fn replace<T, E>(
+    /// Notes a frame of a listener that does not inspect: who sends how much where, and that nobody has looked.
+    /// Returns its `acks`: with 0 there will be no answer.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is to be closed: the frame is malformed.
+    pub fn pass_unseen(
         &mut self,
         frame: &[u8],
-        request: &ProduceRequest,
-        position: usize,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let (writer, out) = self.begin(frame, request, position);
-        writer.replace(frame, request, out, write)
-    }
-
-    fn remove(&mut self, frame: &[u8], request: &ProduceRequest, position: usize) {
-        let (writer, out) = self.begin(frame, request, position);
-        writer.remove(frame, request, out);
-    }
-
-    fn begin(
-        &mut self,
-        frame: &[u8],
-        request: &ProduceRequest,
-        position: usize,
-    ) -> &mut (ProduceWriter, Vec<u8>) {
-        let frames = self.frames;
-        self.writing.get_or_insert_with(|| {
-            // Labels and masks make a frame longer by a little; growing once would copy it.
-            let mut out = frames.vec(frame.len() + frame.len() / 8);
-            (ProduceWriter::begin(frame, request, position, &mut out), out)
-        })
-    }
-
-    fn finish(self, frame: &[u8], request: &ProduceRequest) -> Written {
-        let Some((writer, mut out)) = self.writing else { return Written::Nothing };
-        if writer.finish(frame, request, &mut out) {
-            return Written::Frame(out);
+        sender: &Sender<'_>,
+        scopes: &mut Scopes,
+        audit: &mut AuditBatch,
+        counters: &WorkerCounters,
+    ) -> Result<i16, (Reason, String)> {
+        self.request.parse(frame).map_err(|error| unparsed(&error))?;
+        for partition in &self.request.partitions {
+            let topic = topic_of(frame, &self.request, partition, sender).unwrap_or(UNNAMED_TOPIC);
+            let entry = scopes.entry(&self.policy, sender, topic);
+            let generation = self.policy.generation();
+            report::unseen(audit, generation, entry, partition, frame, sender, Reason::InspectionOff);
+            counters.refuse(Reason::InspectionOff);
         }
-        out.clear();
-        Written::Empty(out)
+        Ok(self.request.acks)
     }
 }
+
+/// Stands for a topic in the audit whose id no metadata response has named yet. No topic can have this name.
+const UNNAMED_TOPIC: &str = "?";
 
 #[cfg(test)]
 mod tests;

@@ -1,32 +1,33 @@
 //! What was decided about a partition, as an audit entry. No bytes of records, only where something was found.
 
 use super::Sender;
-use super::batch::outcomes;
+use super::decided::Decided;
 use super::scopes::Entry;
 use crate::audit::{AuditBatch, FindingEntry, PartitionEntry, Run};
-use crate::policy::{Policy, Scratch};
+use crate::protocol::kafka::produce::Partition;
+use crate::protocol::kafka::record_batch::BatchHead;
 use crate::protocol::kafka::records::Records;
+use crate::telemetry::Reason;
 
 /// Adds the entry of one inspected partition.
 pub(super) fn partition(
     audit: &mut AuditBatch,
-    policy: &Policy,
-    scratch: &Scratch,
+    decided: &Decided<'_>,
     entry: &Entry,
-    partition: i32,
+    partition: &Partition,
     records: &Records,
     sender: &Sender<'_>,
 ) {
-    let count = records.records.len();
-    let (first_run, first_finding) = (audit.runs.len(), audit.findings.len());
-    for outcome in outcomes(&entry.rules, scratch, count) {
+    let first_run = audit.runs.len();
+    for outcome in decided.outcomes() {
         let (level, verdict) = (outcome.decision.level, outcome.decision.verdict);
         match audit.runs.get_mut(first_run..).and_then(|runs| runs.last_mut()) {
             Some(run) if (run.level, run.verdict) == (level, verdict) => run.count += 1,
             _ => audit.runs.push(Run { count: 1, level, verdict }),
         }
     }
-    for found in scratch.found() {
+    let first_finding = audit.findings.len();
+    for found in decided.scratch.found() {
         let finding = &found.finding;
         let Some(field) = records.fields.get(finding.field as usize) else { continue };
         audit.findings.push(FindingEntry {
@@ -37,14 +38,49 @@ pub(super) fn partition(
             length: finding.end - finding.start,
         });
     }
+    let unfinished = unfinished(audit, decided.policy.generation(), entry, partition, sender);
     audit.partitions.push(PartitionEntry {
-        topic: entry.topic.clone(),
-        partition,
-        principal: sender.principal.clone(),
-        listener: sender.listener,
-        generation: policy.generation(),
-        records: u32::try_from(count).unwrap_or(u32::MAX),
+        records: decided.records,
         runs: (first_run, audit.runs.len()),
         findings: (first_finding, audit.findings.len()),
+        ..unfinished
     });
+}
+
+/// Adds the entry of a partition that goes on though nobody has looked into it. Its count of records is what the batch
+/// says of itself.
+pub(super) fn unseen(
+    audit: &mut AuditBatch,
+    generation: u64,
+    entry: &Entry,
+    partition: &Partition,
+    frame: &[u8],
+    sender: &Sender<'_>,
+    reason: Reason,
+) {
+    let head = partition.records.and_then(|records| BatchHead::read(records.of(frame)));
+    let records = head.map_or(0, |head| u32::try_from(head.record_count).unwrap_or(0));
+    let unfinished = unfinished(audit, generation, entry, partition, sender);
+    audit.partitions.push(PartitionEntry { records, unseen: Some(reason), ..unfinished });
+}
+
+/// An entry without records and outcomes.
+fn unfinished(
+    audit: &AuditBatch,
+    generation: u64,
+    entry: &Entry,
+    partition: &Partition,
+    sender: &Sender<'_>,
+) -> PartitionEntry {
+    PartitionEntry {
+        topic: entry.topic.clone(),
+        partition: partition.index,
+        principal: sender.principal.clone(),
+        listener: sender.listener,
+        generation,
+        records: 0,
+        unseen: None,
+        runs: (audit.runs.len(), audit.runs.len()),
+        findings: (audit.findings.len(), audit.findings.len()),
+    }
 }

@@ -9,6 +9,8 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion};
 use super::*;
 use crate::policy::Keys;
 use crate::protocol::kafka::compression::Decompressor;
+use crate::protocol::kafka::produce::Partition;
+use crate::protocol::kafka::testing::{BatchSpec, RecordSpec, RequestSpec};
 use crate::protocol::kafka::{record_batch, testing};
 
 /// Frames in plain vectors.
@@ -35,32 +37,83 @@ level = "regulated"
 verdict = "block"
 "#;
 
-fn inspect(policy: &str, api_version: i16, acks: i16, value: &'static [u8]) -> Inspected<Vec<u8>> {
-    let record = OutgoingRecord { value: Some(value.into()), ..OutgoingRecord::default() };
-    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
-    inspect_batch(policy, api_version, acks, records)
+/// A frame through an inspector, and what the audit has of it.
+struct Run {
+    inspected: Inspected<Vec<u8>>,
+    audit: AuditBatch,
 }
 
-fn inspect_batch(policy: &str, api_version: i16, acks: i16, records: bytes::Bytes) -> Inspected<Vec<u8>> {
+/// What is set at a listener.
+#[derive(Clone, Copy, Default)]
+struct Settings {
+    forward_on_error: bool,
+    stub_on_block: bool,
+}
+
+fn run(policy: &str, settings: Settings, frame: Vec<u8>) -> Run {
+    with_inspector(policy, settings, |inspector, sender, audit| {
+        let counters = WorkerCounters::default();
+        inspector.produce(frame, &Heap, sender, &mut Scopes::default(), audit, &counters)
+    })
+}
+
+fn with_inspector(
+    policy: &str,
+    settings: Settings,
+    inspect: impl FnOnce(&mut Inspector, &Sender<'_>, &mut AuditBatch) -> Inspected<Vec<u8>>,
+) -> Run {
     let policy = Policy::compile(Path::new("test.toml"), policy, &Keys::StandIn, 1).expect("a good policy");
     let policy = Arc::new(policy);
     let scratch = Box::new(policy.scratch());
-    let request = client::produce_request("orders", 0, records).with_acks(acks);
-    let frame = client::frame(api_version, 7, &request).expect("encodes").to_vec();
-    let principal: Arc<str> = "User:ANONYMOUS".into();
-    let topology = Topology::default();
     let sender = Sender {
         listener: 0,
         listener_name: "test",
-        principal: &principal,
-        forward_on_error: false,
-        stub_on_block: false,
-        topology: &topology,
+        principal: &"User:ANONYMOUS".into(),
+        forward_on_error: settings.forward_on_error,
+        stub_on_block: settings.stub_on_block,
+        topology: &Topology::default(),
     };
-    let (mut scopes, mut audit) = (Scopes::default(), AuditBatch::default());
-    let counters = WorkerCounters::default();
-    Inspector::new(policy, scratch).produce(frame, &Heap, &sender, &mut scopes, &mut audit, &counters)
+    let mut audit = AuditBatch::default();
+    let inspected = inspect(&mut Inspector::new(policy, scratch), &sender, &mut audit);
+    Run { inspected, audit }
 }
+
+fn inspect(policy: &str, api_version: i16, acks: i16, value: &'static [u8]) -> Inspected<Vec<u8>> {
+    let record = OutgoingRecord { value: Some(value.into()), ..OutgoingRecord::default() };
+    let records = batch(&[record], Codec::None, NOT_IDEMPOTENT).expect("encodes");
+    let request = client::produce_request("orders", 0, records).with_acks(acks);
+    let frame = client::frame(api_version, 7, &request).expect("encodes").to_vec();
+    run(policy, Settings::default(), frame).inspected
+}
+
+/// Each batch in a partition of its own.
+fn frame_of(acks: i16, batches: &[Vec<u8>]) -> Vec<u8> {
+    let partitions = (0..).zip(batches.iter().cloned().map(Some)).collect();
+    let topics = vec![("orders", partitions)];
+    testing::produce_frame(&RequestSpec { api_version: 9, acks, transactional_id: None, topics })
+}
+
+fn batch_of(value: &str, transactional: bool) -> Vec<u8> {
+    let record = RecordSpec { key: None, value: Some(value.into()), headers: vec![] };
+    testing::batch(&BatchSpec { transactional, records: vec![record], ..BatchSpec::default() })
+}
+
+/// The batches of a frame, by partition.
+fn batches_of(frame: &[u8]) -> Vec<(i32, Vec<u8>)> {
+    let mut parsed = ProduceRequest::default();
+    parsed.parse(frame).expect("a good frame");
+    let batch = |partition: &Partition| partition.records.expect("records").of(frame).to_vec();
+    parsed.partitions.iter().map(|partition| (partition.index, batch(partition))).collect()
+}
+
+/// The response that a locally made answer is.
+fn response_of(answer: Vec<u8>, api_version: i16) -> ProduceResponse {
+    let mut body = bytes::Bytes::from(answer).slice(4..);
+    ResponseHeader::decode(&mut body, ProduceResponse::header_version(api_version)).expect("a header");
+    ProduceResponse::decode(&mut body, api_version).expect("a response")
+}
+
+const CARD: &str = "pan 4111 1111 1111 1111";
 
 #[test]
 fn a_blocked_record_is_refused_in_the_words_of_the_version() {
@@ -68,9 +121,7 @@ fn a_blocked_record_is_refused_in_the_words_of_the_version() {
         let Inspected::Answer(answer) = inspect(BLOCKING, api_version, -1, b"pan 4111 1111 1111 1111") else {
             panic!("version {api_version}: nothing may go upstream");
         };
-        let mut body = bytes::Bytes::from(answer).slice(4..);
-        ResponseHeader::decode(&mut body, ProduceResponse::header_version(api_version)).expect("a header");
-        let response = ProduceResponse::decode(&mut body, api_version).expect("a response");
+        let response = response_of(answer, api_version);
         assert_eq!(
             response.responses[0].partition_responses[0].error_code, error_code,
             "version {api_version}"
@@ -88,7 +139,9 @@ fn a_blocked_record_without_acknowledgement_closes_the_connection() {
 
 #[test]
 fn a_clean_request_goes_as_it_came() {
-    let Inspected::Forward { request, answer: None, acks: -1 } = inspect(BLOCKING, 9, -1, b"clean") else {
+    let Inspected::Forward { request, answer: None, acks: -1, close: None } =
+        inspect(BLOCKING, 9, -1, b"clean")
+    else {
         panic!("a clean request is forwarded");
     };
     let record = OutgoingRecord { value: Some(b"clean".as_slice().into()), ..OutgoingRecord::default() };
@@ -101,27 +154,97 @@ fn a_clean_request_goes_as_it_came() {
 fn bytes_that_are_no_part_of_the_text_do_not_go_on() {
     let hidden = b"ssn 553-39-5972";
     let skippable = [&0x184d_2a50_u32.to_le_bytes()[..], &15u32.to_le_bytes(), hidden].concat();
-    let mut sent =
-        testing::batch(&testing::BatchSpec { codec: record_batch::Codec::Zstd, ..Default::default() });
+    let mut sent = testing::batch(&BatchSpec { codec: record_batch::Codec::Zstd, ..Default::default() });
     let plain = sent.clone();
     sent.extend_from_slice(&skippable);
     let batch_length = (sent.len() - 12) as u32;
     sent[8..12].copy_from_slice(&batch_length.to_be_bytes());
     record_batch::seal_in_place(&mut sent);
 
-    let Inspected::Forward { request, .. } = inspect_batch(BLOCKING, 9, -1, sent.into()) else {
-        panic!("a legal batch is forwarded");
-    };
+    let run = run(BLOCKING, Settings::default(), frame_of(-1, &[sent]));
+    let Inspected::Forward { request, .. } = run.inspected else { panic!("a legal batch is forwarded") };
     let frame = request.into_frame();
     assert!(!frame.windows(hidden.len()).any(|window| window == hidden));
 
-    let mut parsed = ProduceRequest::default();
-    parsed.parse(&frame).expect("a good frame");
-    let forwarded = parsed.partitions[0].records.expect("records").of(&frame);
     let mut decompressor = Decompressor::default();
     let mut text = |batch: &[u8]| {
         let (_, codec) = record_batch::verify(Some(batch), 9).expect("a good batch");
         decompressor.decompress(codec, record_batch::blob(batch)).expect("a good blob").to_vec()
     };
-    assert_eq!(text(forwarded), text(&plain), "the records are as they were");
+    assert_eq!(text(&batches_of(&frame)[0].1), text(&plain), "the records are as they were");
+}
+
+#[test]
+fn without_acknowledgement_the_other_partitions_go_on_before_the_connection_closes() {
+    let (clean, card) = (batch_of("clean", false), batch_of(CARD, false));
+    let frame = frame_of(0, &[clean.clone(), card.clone(), card, clean.clone()]);
+    let run = run(BLOCKING, Settings::default(), frame);
+
+    let Inspected::Forward { request, answer: None, acks: 0, close: Some((Reason::Policy, _)) } =
+        run.inspected
+    else {
+        panic!("what was not refused is forwarded");
+    };
+    assert_eq!(batches_of(&request.into_frame()), [(0, clean.clone()), (3, clean)]);
+}
+
+#[test]
+fn a_listener_stubs_outside_of_transactions_and_a_rule_within_them() {
+    let by_rule = format!("{BLOCKING}on_block = \"stub\"\n");
+    let settings = Settings { stub_on_block: true, ..Settings::default() };
+    let table = [(BLOCKING, false, true), (BLOCKING, true, false), (&by_rule, true, true)];
+    for (policy, transactional, is_stubbed) in table {
+        let run = run(policy, settings, frame_of(-1, &[batch_of(CARD, transactional)]));
+        let forwarded = matches!(run.inspected, Inspected::Forward { answer: None, .. });
+        assert_eq!(forwarded, is_stubbed, "transactional: {transactional}, {policy}");
+    }
+}
+
+#[test]
+fn what_goes_on_unseen_is_audited() {
+    let mut broken = batch_of("clean", false);
+    broken[22] = 7;
+    record_batch::seal_in_place(&mut broken);
+    let frame = frame_of(-1, &[broken]);
+
+    let settings = Settings { forward_on_error: true, ..Settings::default() };
+    let forwarded = run(BLOCKING, settings, frame.clone());
+    assert!(matches!(forwarded.inspected, Inspected::Forward { answer: None, .. }));
+    let refused = run(BLOCKING, Settings::default(), frame.clone());
+    assert!(matches!(refused.inspected, Inspected::Answer(_)));
+    let relayed = with_inspector(BLOCKING, settings, |inspector, sender, audit| {
+        let counters = WorkerCounters::default();
+        let acks = inspector.pass_unseen(&frame, sender, &mut Scopes::default(), audit, &counters);
+        assert_eq!(acks, Ok(-1));
+        Inspected::Answer(Vec::new())
+    });
+
+    let entries = |run: &Run| -> Vec<_> {
+        run.audit
+            .partitions
+            .iter()
+            .map(|entry| (entry.topic.to_string(), entry.records, entry.unseen))
+            .collect()
+    };
+    assert_eq!(entries(&forwarded), [("orders".to_owned(), 1, Some(Reason::Compression))]);
+    assert_eq!(entries(&refused), []);
+    assert_eq!(entries(&relayed), [("orders".to_owned(), 1, Some(Reason::InspectionOff))]);
+}
+
+#[test]
+fn an_answer_names_so_many_blocked_records_and_counts_the_others() {
+    let record = RecordSpec { key: None, value: Some(b"any".to_vec()), headers: vec![] };
+    let records = vec![record; 1_200];
+    let batch = testing::batch(&BatchSpec { records, ..BatchSpec::default() });
+    let all = "version = 1\n[[rule]]\nid = \"all\"\nlevel = \"internal\"\nverdict = \"block\"\n";
+    let run = run(all, Settings::default(), frame_of(-1, &[batch.clone(), batch]));
+
+    let Inspected::Answer(answer) = run.inspected else { panic!("all is refused") };
+    let response = response_of(answer, 9);
+    let partitions = &response.responses[0].partition_responses;
+    let message = |index: usize| partitions[index].error_message.as_ref().expect("a message").to_string();
+    assert_eq!(partitions[0].record_errors.len(), 1_000);
+    assert_eq!(message(0), "blocked by policy rule all; 200 more records are blocked than are named");
+    assert!(partitions[1].record_errors.is_empty());
+    assert_eq!(message(1), "blocked by policy rule all; 1200 more records are blocked than are named");
 }

@@ -52,6 +52,8 @@ reasons! {
     Engine = "engine",
     /// Not refused: a batch that could not be inspected was forwarded, as the listener's `on_error` says.
     ForwardedUninspected = "forwarded_uninspected",
+    /// Not refused: a batch was relayed unseen, as the listener's `inspection = "off"` says.
+    InspectionOff = "inspection_off",
     /// A rule's verdict is block.
     Policy = "policy",
     /// A rule's verdict is hold and nobody can decide yet, so the message is blocked.

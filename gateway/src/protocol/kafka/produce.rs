@@ -112,7 +112,7 @@ impl ProduceRequest {
         reader.finish()
     }
 
-    /// Reads everything before the topics: enough to know `acks`.
+    /// Reads everything before the topics.
     fn parse_head<'a>(&mut self, frame: &'a [u8]) -> WireResult<Reader<'a>> {
         let header = RequestHeader::parse(frame)?;
         let version = header.prefix.api_version;
@@ -184,18 +184,6 @@ fn parse_partition(reader: &mut Reader<'_>, topic: u32, flexible: bool) -> WireR
         records_length: Span { start: length_start, end: length_end },
         whole: Span { start, end: reader.at() },
     })
-}
-
-/// `acks` of a Produce frame that is not inspected: with 0 there will be no response. Needs only the bytes up
-/// to it.
-///
-/// # Errors
-///
-/// When the frame is not a ProduceRequest of version 3 to 13.
-pub fn acks(frame: &[u8]) -> WireResult<i16> {
-    let mut request = ProduceRequest::default();
-    request.parse_head(frame)?;
-    Ok(request.acks)
 }
 
 /// A topic name as text.
@@ -284,7 +272,6 @@ mod tests {
                 TopicRef::Name(name) => assert_eq!(name.of(&frame), b"logs"),
                 TopicRef::Id(id) => assert_eq!(id, topic_id("logs")),
             }
-            assert_eq!(acks(&frame), Ok(-1));
         }
     }
 

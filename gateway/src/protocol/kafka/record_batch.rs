@@ -134,6 +134,12 @@ pub enum BatchError {
         /// The limit.
         count_max: usize,
     },
+    /// The batches of the request before this one have used up what a request may expand to.
+    #[error("the batches of this request expand to more than {text_bytes_max} bytes")]
+    RequestText {
+        /// The limit.
+        text_bytes_max: usize,
+    },
     /// The records cannot be decompressed within the limits.
     #[error(transparent)]
     Compression(#[from] CompressionError),
@@ -160,9 +166,9 @@ impl BatchError {
             Self::UnknownCodec { .. }
             | Self::OffsetDelta { .. }
             | Self::Compression(CompressionError::Invalid { .. }) => ErrorCode::UNKNOWN_SERVER_ERROR,
-            Self::CountLimit { .. } | Self::Compression(CompressionError::TooLarge { .. }) => {
-                refusal_code(api_version)
-            }
+            Self::CountLimit { .. }
+            | Self::RequestText { .. }
+            | Self::Compression(CompressionError::TooLarge { .. }) => refusal_code(api_version),
         }
     }
 }

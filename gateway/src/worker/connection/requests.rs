@@ -12,11 +12,12 @@ use super::super::frames::FrameReader;
 use super::super::session::{Exchange, ReplyState, Response};
 use super::super::transport::Link;
 use super::{Close, Connection, Side, lost_or_tls};
-use crate::inspect::{Inspected, Sealed};
+use crate::audit::AuditBatch;
+use crate::inspect::{Inspected, Inspector, Scopes, Sealed, Sender};
 use crate::protocol::kafka::allow::{self, Action, Relayed};
 use crate::protocol::kafka::api::{self, ApiKey, Handling};
 use crate::protocol::kafka::header::RequestPrefix;
-use crate::protocol::kafka::{api_versions, frame, produce, sasl};
+use crate::protocol::kafka::{api_versions, frame, sasl};
 use crate::telemetry::{Direction, Reason};
 
 /// Bytes of requests that one connection handles before the others get their turn: one pass of the buffer ring
@@ -128,16 +129,7 @@ impl<D: Driver> Connection<D> {
                 Ok(())
             }
             Action::Handle(Handling::Inspect) if inspected => self.produce(frame, &prefix).await,
-            Action::Handle(Handling::Inspect) => {
-                let acks = produce::acks(&frame).map_err(|error| Close::refused(Reason::Malformed, error))?;
-                let relayed = allow::relay_uninspected(frame)?;
-                self.forward(
-                    &prefix,
-                    Outbound::Relayed(relayed),
-                    (acks != 0).then_some(Response::Produce(None)),
-                )
-                .await
-            }
+            Action::Handle(Handling::Inspect) => self.produce_unseen(frame, &prefix).await,
             Action::Handle(handling) => {
                 let response = self.response_to(handling, &frame)?;
                 let relayed = allow::relay(frame)?;
@@ -207,23 +199,14 @@ impl<D: Driver> Connection<D> {
 
     async fn produce(&self, frame: Slice, prefix: &RequestPrefix) -> Result<(), Close> {
         self.upstream(prefix.api_key).await?;
-        let inspected = {
-            let session = &mut *self.session.borrow_mut();
-            let topology = self.shared.topology(self.endpoint.listener);
-            let sender = self.shared.sender(self.endpoint, &session.principal, &topology);
-            self.shared.inspector().produce(
-                frame,
-                &self.pool,
-                &sender,
-                &mut session.scopes,
-                &mut self.shared.audit(),
-                &self.shared.counters,
-            )
-        };
+        let inspected = self.inspect(|inspector, sender, scopes, audit| {
+            inspector.produce(frame, &self.pool, sender, scopes, audit, &self.shared.counters)
+        });
         match inspected {
-            Inspected::Forward { request, answer, acks } => {
+            Inspected::Forward { request, answer, acks, close } => {
                 let response = (acks != 0).then_some(Response::Produce(answer));
-                self.forward(prefix, Outbound::Sealed(request), response).await
+                self.forward(prefix, Outbound::Sealed(request), response).await?;
+                close.map_or(Ok(()), |(reason, detail)| Err(Close::Refused(reason, detail)))
             }
             Inspected::Answer(answer) => {
                 self.update(|session| session.replies.push_ready(answer));
@@ -231,6 +214,29 @@ impl<D: Driver> Connection<D> {
             }
             Inspected::Close(reason, detail) => Err(Close::Refused(reason, detail)),
         }
+    }
+
+    /// A Produce of a listener with `inspection = "off"`.
+    async fn produce_unseen(&self, frame: Slice, prefix: &RequestPrefix) -> Result<(), Close> {
+        let acks = self
+            .inspect(|inspector, sender, scopes, audit| {
+                inspector.pass_unseen(&frame, sender, scopes, audit, &self.shared.counters)
+            })
+            .map_err(|(reason, detail)| Close::Refused(reason, detail))?;
+        let relayed = allow::relay_uninspected(frame)?;
+        let response = (acks != 0).then_some(Response::Produce(None));
+        self.forward(prefix, Outbound::Relayed(relayed), response).await
+    }
+
+    /// Lends the worker's inspector what it needs of this connection.
+    fn inspect<T>(
+        &self,
+        inspect: impl FnOnce(&mut Inspector, &Sender<'_>, &mut Scopes, &mut AuditBatch) -> T,
+    ) -> T {
+        let session = &mut *self.session.borrow_mut();
+        let topology = self.shared.topology(self.endpoint.listener);
+        let sender = self.shared.sender(self.endpoint, &session.principal, &topology);
+        inspect(&mut self.shared.inspector(), &sender, &mut session.scopes, &mut self.shared.audit())
     }
 
     /// Writes a request upstream; `response` says what becomes of its answer, `None` that there is none.

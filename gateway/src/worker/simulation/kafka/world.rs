@@ -255,9 +255,11 @@ impl World {
     }
 }
 
-/// Where nobody goes away, all is answered and stored up to the request with which the connection ends.
+/// Where nobody goes away, all is answered and stored up to the request with which the connection ends; of that, what was
+/// not refused.
 fn check_complete(ended: &Ended, stored: &BTreeMap<Bytes, StoredRecord>) {
-    let end = ended.plan.iter().position(|planned| planned.closes).unwrap_or(ended.plan.len());
+    let last = ended.plan.iter().position(|planned| planned.closes);
+    let end = last.map_or(ended.plan.len(), |last| last + 1);
     for (position, planned) in ended.plan[..end].iter().enumerate() {
         let answered = planned.answer.is_none() || position < ended.answered;
         assert!(answered, "client {} lacks answer {}", ended.id, planned.correlation_id);
