@@ -5,16 +5,24 @@ use std::str::FromStr;
 
 use super::Match;
 
-/// Whether the match is an address of a host and not a version number.
+/// Whether the match is an address of a host, or a network, and not a version number.
 pub(super) fn is_v4(found: &Match<'_>) -> bool {
+    address_of(found, 32).is_some_and(|found| is_v4_address(&found))
+}
+
+fn is_v4_address(found: &Match<'_>) -> bool {
     let Some(address) = parse::<Ipv4Addr>(found.bytes()) else { return false };
     let [first, rest @ ..] = address.octets();
     // 120.0.0.0 is a version of a browser, and network addresses name no host.
     first != 0 && rest != [0; 3] && !follows_product(found)
 }
 
-/// Whether the match is an address with at least two groups and a digit.
+/// Whether the match is an address with at least two groups and a digit, or a network.
 pub(super) fn is_v6(found: &Match<'_>) -> bool {
+    address_of(found, 128).is_some_and(|found| is_v6_address(&found))
+}
+
+fn is_v6_address(found: &Match<'_>) -> bool {
     let bytes = found.bytes();
     let groups = bytes.split(|byte| *byte == b':').filter(|group| !group.is_empty()).count();
     let has_digit = bytes.iter().any(u8::is_ascii_digit);
@@ -23,6 +31,14 @@ pub(super) fn is_v6(found: &Match<'_>) -> bool {
     let is_loopback = bytes == b"::1";
     let goes_on = found.field.get(found.end) == Some(&b':');
     (groups >= 2 && has_digit || is_loopback) && !is_eui64 && !goes_on && parse::<Ipv6Addr>(bytes).is_some()
+}
+
+/// The address before the `/` and the number of bits after it. In a URL those would be a path.
+fn address_of<'a>(found: &Match<'a>, bits_max: u8) -> Option<Match<'a>> {
+    let Some(slash) = found.bytes().iter().position(|byte| *byte == b'/') else { return Some(*found) };
+    let in_url = found.field[..found.start].ends_with(b"//") || found.field.get(found.end) == Some(&b'/');
+    let bits = parse::<u8>(&found.bytes()[slash + 1..]).filter(|bits| !in_url && *bits <= bits_max);
+    bits.map(|_| Match { end: found.start + slash, ..*found })
 }
 
 fn parse<T: FromStr>(bytes: &[u8]) -> Option<T> {
@@ -85,5 +101,21 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(check(text, text, is_v6), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_network_has_few_enough_bits_and_is_no_path() {
+        let cases = [
+            ("10.20.0.0/16", "10.20.0.0/16", true),
+            ("route 192.168.1.0/24.", "192.168.1.0/24", true),
+            ("10.20.0.0/33", "10.20.0.0/33", false),
+            ("http://10.1.2.3/12", "10.1.2.3/12", false),
+            ("10.1.2.3/12/items", "10.1.2.3/12", false),
+        ];
+        for (text, value, expected) in cases {
+            assert_eq!(check(text, value, is_v4), expected, "{text}");
+        }
+        assert!(check("2001:db8::/32", "2001:db8::/32", is_v6));
+        assert!(!check("2001:db8::/129", "2001:db8::/129", is_v6));
     }
 }
