@@ -25,6 +25,21 @@ pub(super) struct Reverse {
     dfa: dense::DFA<Vec<u32>>,
 }
 
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+    }
+
+    #[inline]
+    pub(super) fn contains(&self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+    }
+}
+
 /// The automaton would be larger than allowed, or the expression cannot be compiled.
 #[derive(Debug)]
 pub(super) struct TooLarge;
@@ -70,6 +85,23 @@ impl Forward {
             }
         }
         at - start
+    }
+
+    /// The bytes with which a match may begin, whatever precedes it.
+    pub(super) fn first_bytes(&self) -> ByteSet {
+        let mut set = ByteSet::default();
+        for byte in 0..=u8::MAX {
+            let begins = |text: &[u8]| {
+                let input = Input::new(text).range(text.len() - 1..).anchored(Anchored::Yes);
+                let start = self.dfa.start_state_forward(&input);
+                start.is_ok_and(|start| !self.dfa.is_dead_state(self.dfa.next_state(start, byte)))
+            };
+            // One byte of each kind that a look-behind tells apart, and none.
+            if begins(&[byte]) || [b'a', b' ', b'\n', b'\r'].iter().any(|before| begins(&[*before, byte])) {
+                set.insert(byte);
+            }
+        }
+        set
     }
 
     fn report(

@@ -10,6 +10,32 @@ use super::DetectorSpec;
 const FILES: &[(&str, &str)] = &[
     ("payment.toml", include_str!("../../../policies/detectors/payment.toml")),
     ("person.toml", include_str!("../../../policies/detectors/person.toml")),
+    ("identity/america.toml", include_str!("../../../policies/detectors/identity/america.toml")),
+    ("identity/british_isles.toml", include_str!("../../../policies/detectors/identity/british_isles.toml")),
+    (
+        "identity/western_europe.toml",
+        include_str!("../../../policies/detectors/identity/western_europe.toml"),
+    ),
+    (
+        "identity/southern_europe.toml",
+        include_str!("../../../policies/detectors/identity/southern_europe.toml"),
+    ),
+    (
+        "identity/northern_europe.toml",
+        include_str!("../../../policies/detectors/identity/northern_europe.toml"),
+    ),
+    (
+        "identity/eastern_europe.toml",
+        include_str!("../../../policies/detectors/identity/eastern_europe.toml"),
+    ),
+    ("identity/south_asia.toml", include_str!("../../../policies/detectors/identity/south_asia.toml")),
+    ("identity/east_asia.toml", include_str!("../../../policies/detectors/identity/east_asia.toml")),
+    (
+        "identity/africa_oceania.toml",
+        include_str!("../../../policies/detectors/identity/africa_oceania.toml"),
+    ),
+    ("identity/travel.toml", include_str!("../../../policies/detectors/identity/travel.toml")),
+    ("health.toml", include_str!("../../../policies/detectors/health.toml")),
     ("network.toml", include_str!("../../../policies/detectors/network.toml")),
     ("secret/generic.toml", include_str!("../../../policies/detectors/secret/generic.toml")),
     ("secret/cloud.toml", include_str!("../../../policies/detectors/secret/cloud.toml")),
@@ -84,5 +110,12 @@ mod tests {
             wrong.extend(found.map(|text| format!("{}: found something in {text:?}", spec.id)));
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+    /// A detector that lowers them costs the pass more places in every timestamp and counter.
+    #[test]
+    fn the_pass_over_digits_looks_for_long_runs_only() {
+        let engine = Engine::compile(builtin()).unwrap();
+        assert!(engine.minimum.digits >= 7, "{:?}", engine.minimum);
+        assert!(engine.minimum.separated >= 11, "{:?}", engine.minimum);
     }
 }

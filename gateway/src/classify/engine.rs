@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use regex_syntax::hir::Hir;
 
-use super::automaton::Forward;
+use super::automaton::{ByteSet, Forward};
 use super::context::{WordSet, Words};
 use super::edges::Edges;
 use super::hyperscan::{Database, Expression};
@@ -61,6 +61,8 @@ pub(super) struct Group {
     pub(super) edges: Edges,
     pub(super) reach: Reach,
     pub(super) forward: Forward,
+    /// Bytes with which a match begins.
+    pub(super) first_bytes: ByteSet,
     /// For each pattern of the automaton.
     pub(super) members: Vec<Member>,
     /// Longest match of any member, bytes.
@@ -313,6 +315,7 @@ impl GroupDraft {
         Ok(Group {
             edges: self.edges,
             reach: self.reach,
+            first_bytes: forward.first_bytes(),
             forward,
             members: self.members,
             bytes_max,

@@ -14,6 +14,8 @@ use super::syntax::{self, Required};
 
 /// Shortest run of leading digits for which a pattern without literals goes to the pass over shapes.
 const LEADING_DIGITS_MIN: usize = 7;
+/// Shortest run of digits and separators that is not in every date.
+const JOINED_MIN: usize = 11;
 
 /// One alternative of a shape and how it is searched.
 #[derive(Debug)]
@@ -176,11 +178,12 @@ fn at_start(pattern: Hir, trigger: Trigger) -> Plan {
 /// A plan for the pass over shapes.
 fn plan_shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Refusal> {
     let anchor = match trigger {
-        Trigger::Open | Trigger::CapitalsDigits | Trigger::Token | Trigger::Key => Some(0),
+        Trigger::Open | Trigger::Token | Trigger::Key => Some(0),
+        Trigger::CapitalsDigits => capitals_anchor(pieces),
         Trigger::At => syntax::piece_beginning_with(pieces, b'@'),
         Trigger::DottedQuad | Trigger::DottedTriple => syntax::piece_beginning_with(pieces, b'.'),
         Trigger::Colons => syntax::piece_beginning_with(pieces, b':'),
-        Trigger::Digits => (0..pieces.len()).find(|at| digits_of(&pieces[*at..]) > 0),
+        Trigger::Digits => digits_anchor(pieces),
         Trigger::Escape => None,
     };
     let Some(anchor) = anchor else {
@@ -189,11 +192,41 @@ fn plan_shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Re
             advice: "leave `trigger` out".to_owned(),
         });
     };
-    let joined =
-        syntax::leading_run(&pieces[anchor..], |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'));
+    let joined = joined_of(&pieces[anchor..]);
     let group_max = syntax::leading_digits_max(&pieces[anchor..]);
     let candidates = Candidates::Shape { trigger, digits: digits_of(&pieces[anchor..]), joined, group_max };
     Ok(Plan { pattern, candidates, reach: Reach::Match(back(&pieces[..anchor])?) })
+}
+
+/// The piece with which a run of digits begins: at a known distance from the start one that is long, alone or with
+/// its separators; else the first.
+fn digits_anchor(pieces: &[Hir]) -> Option<usize> {
+    let is_long = |at: usize| {
+        let rest = &pieces[at..];
+        digits_of(rest) >= LEADING_DIGITS_MIN || digits_of(rest) > 0 && joined_of(rest) >= JOINED_MIN
+    };
+    let begins_run = |at: usize| {
+        let before = &pieces[at.saturating_sub(1)..at];
+        let others = syntax::leading_run(before, |byte| !byte.is_ascii_digit());
+        Some(others) == syntax::fixed_length(before) && syntax::fixed_length(&pieces[..at]).is_some()
+    };
+    let long = (0..pieces.len()).find(|at| is_long(*at) && begins_run(*at));
+    long.or_else(|| (0..pieces.len()).find(|at| digits_of(&pieces[*at..]) > 0))
+}
+
+/// The piece that begins two capital letters before two digits, alone or between separators.
+fn capitals_anchor(pieces: &[Hir]) -> Option<usize> {
+    (0..pieces.len()).find(|at| {
+        let after = (*at..pieces.len()).find(|next| syntax::fixed_length(&pieces[*at..*next]) == Some(2));
+        syntax::leading_run(&pieces[*at..], |byte| byte.is_ascii_uppercase()) == 2
+            && after.is_some_and(|next| digits_of(&pieces[next..]) >= 2 || is_spaced(&pieces[next..]))
+    })
+}
+
+/// Whether every match begins with a separator, two digits and a separator.
+fn is_spaced(pieces: &[Hir]) -> bool {
+    let separators = |pieces: &[Hir]| syntax::leading_run(pieces, |byte| matches!(byte, b' ' | b'-'));
+    separators(pieces) == 1 && digits_of(&pieces[1..]) == 2 && joined_of(pieces) >= 5
 }
 
 /// The way from the end of `prefix` to its starts.
@@ -211,6 +244,11 @@ fn digits_lead(pieces: &[Hir]) -> bool {
 
 fn digits_of(pieces: &[Hir]) -> usize {
     syntax::leading_run(pieces, |byte| byte.is_ascii_digit())
+}
+
+/// Least length of the run of digits and what separates them with which a match begins.
+fn joined_of(pieces: &[Hir]) -> usize {
+    syntax::leading_run(pieces, |byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
 }
 
 /// The refusal of an expression whose automaton would be too large.

@@ -25,13 +25,14 @@ pub enum Trigger {
     At,
     /// A `.` between digits, followed by two more at the distance of octets.
     DottedQuad,
-    /// The first `.` of `ddd.ddd.dddd`.
+    /// The first `.` of `d.ddd.ddd`.
     DottedTriple,
     /// A `:` followed by two more at the distance of hexadecimal groups, or by another at once.
     Colons,
     /// A `+` or `(` before a digit.
     Open,
-    /// Two capital letters (or bytes next to them in ASCII) before two digits.
+    /// Two capital letters (or bytes next to them in ASCII) before two digits, which a separator may precede when
+    /// another follows.
     CapitalsDigits,
     /// The first byte of a word, or of a run of token bytes ([`is_token`]), from which on at least
     /// [`TOKEN_BYTES_MIN`] token bytes follow.
@@ -334,14 +335,16 @@ impl Places {
         let digit = masks.digit;
         let joined = wanted.separated.of(digit | separators.separator & between) & !wanted.too_long.of(digit);
         let point = separators.dot & between;
-        let triple = point & point >> 4 & digit >> 2 & digit >> 3 & Run::new(4).of(digit) >> 5;
+        let three = digit & digit >> 1 & digit >> 2;
+        let triple = point & point >> 4 & three >> 1 & three >> 5;
+        let spaced = separators.separator >> 2 & digit >> 3 & (separators.separator & between) >> 5;
         Self {
             digits: (numbers | digit & !after_digit & joined) & BEGIN,
             quads: chain::<2, 4>(point) & BEGIN,
             triples: triple & BEGIN,
             colons: colons & BEGIN,
             marks: masks.mark & BEGIN,
-            capitals: masks.capital & masks.capital >> 1 & digit >> 2 & digit >> 3 & BEGIN,
+            capitals: masks.capital & masks.capital >> 1 & (digit >> 2 & digit >> 3 | spaced) & BEGIN,
         }
     }
 
@@ -406,7 +409,7 @@ mod tests {
 
     #[test]
     fn each_shape_is_found_where_it_begins() {
-        let cases: [(&str, &[(Trigger, usize)]); 16] = [
+        let cases: [(&str, &[(Trigger, usize)]); 18] = [
             ("a 123456789 b", &[(Trigger::Digits, 2)]),
             ("a 12345678 b", &[]),
             ("123-45-6789", &[(Trigger::Digits, 0)]),
@@ -415,7 +418,9 @@ mod tests {
             ("x@y", &[(Trigger::At, 1)]),
             ("10.0.0.1", &[(Trigger::DottedQuad, 2)]),
             ("18.0.77", &[]),
-            ("348.742.5810", &[(Trigger::DottedTriple, 3)]),
+            ("348.742.581", &[(Trigger::DottedTriple, 3)]),
+            ("the AB 12 34", &[(Trigger::CapitalsDigits, 4)]),
+            ("the AB 12:34", &[]),
             ("fe80::1", &[(Trigger::Colons, 4), (Trigger::Key, 5)]),
             ("12:34:56", &[]),
             (

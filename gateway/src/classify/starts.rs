@@ -253,7 +253,8 @@ impl Starts<'_> {
 /// Notes a start that the edges of its group allow.
 #[inline]
 fn push(starts: &mut Vec<u64>, index: u16, group: &Group, here: Here<'_>, start: usize) {
-    if group.edges.allow_start(here.field, start) {
+    let begins = here.field.get(start).is_some_and(|byte| group.first_bytes.contains(*byte));
+    if begins && group.edges.allow_start(here.field, start) {
         starts.push(((here.offset as usize + start) as u64) << 16 | u64::from(index));
     }
 }
