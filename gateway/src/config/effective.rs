@@ -41,6 +41,7 @@ fn write_listener(listener: &Listener, f: &mut Formatter<'_>) -> fmt::Result {
     writeln!(f, "on_block = {}", name(listener.on_block, &OnBlock::NAMES))?;
     writeln!(f, "principal_claim = {}", text(&listener.principal_claim))?;
     writeln!(f, "frame_bytes_max = {}", listener.frame_bytes_max)?;
+    writeln!(f, "message_bytes_max = {}", listener.message_bytes_max)?;
     if let Some(tls) = &listener.tls {
         writeln!(f, "\n[listener.tls]\ncertificate = {}\nkey = {}", path(&tls.certificate), path(&tls.key))?;
         if let Some(client_ca) = &tls.client_ca {

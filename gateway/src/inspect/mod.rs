@@ -67,6 +67,8 @@ pub struct Sender<'a> {
     pub forward_on_error: bool,
     /// Blocked records become stubs unless a rule says otherwise.
     pub stub_on_block: bool,
+    /// Largest batch that the upstream takes, bytes: labels that would pass it are left out.
+    pub message_bytes_max: usize,
     /// Topic names by id.
     pub topology: &'a Topology,
 }

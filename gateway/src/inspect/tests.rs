@@ -9,6 +9,7 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion};
 use super::*;
 use crate::policy::Keys;
 use crate::protocol::kafka::compression::Decompressor;
+use crate::protocol::kafka::emit::BATCH_BYTES_MAX;
 use crate::protocol::kafka::produce::Partition;
 use crate::protocol::kafka::testing::{BatchSpec, RecordSpec, RequestSpec};
 use crate::protocol::kafka::{record_batch, testing};
@@ -44,10 +45,17 @@ struct Run {
 }
 
 /// What is set at a listener.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Settings {
     forward_on_error: bool,
     stub_on_block: bool,
+    message_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { forward_on_error: false, stub_on_block: false, message_bytes_max: BATCH_BYTES_MAX }
+    }
 }
 
 fn run(policy: &str, settings: Settings, frame: Vec<u8>) -> Run {
@@ -71,6 +79,7 @@ fn with_inspector(
         principal: &"User:ANONYMOUS".into(),
         forward_on_error: settings.forward_on_error,
         stub_on_block: settings.stub_on_block,
+        message_bytes_max: settings.message_bytes_max,
         topology: &Topology::default(),
     };
     let mut audit = AuditBatch::default();
@@ -247,4 +256,17 @@ fn an_answer_names_so_many_blocked_records_and_counts_the_others() {
     assert_eq!(message(0), "blocked by policy rule all; 200 more records are blocked than are named");
     assert!(partitions[1].record_errors.is_empty());
     assert_eq!(message(1), "blocked by policy rule all; 1200 more records are blocked than are named");
+}
+
+#[test]
+fn labels_keep_to_the_batch_size_of_the_listeners_topics() {
+    let labels = "version = 1\nlabel = \"all\"\n";
+    for (message_bytes_max, is_labelled) in [(BATCH_BYTES_MAX, true), (1024, false)] {
+        let settings = Settings { message_bytes_max, ..Settings::default() };
+        let run = run(labels, settings, frame_of(-1, &[batch_of(&"x".repeat(1000), false)]));
+        let Inspected::Forward { request, .. } = run.inspected else { panic!("a clean batch is forwarded") };
+        let frame = request.into_frame();
+        let found = frame.windows(14).any(|window| window == b"classification");
+        assert_eq!(found, is_labelled, "{message_bytes_max}");
+    }
 }

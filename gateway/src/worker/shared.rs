@@ -36,6 +36,8 @@ pub struct ListenerSettings {
     pub stub_on_block: bool,
     /// Largest request frame, bytes.
     pub frame_bytes_max: usize,
+    /// Largest batch that the upstream takes, bytes.
+    pub message_bytes_max: usize,
     /// Claim of a bearer token that names the principal.
     pub principal_claim: String,
     /// TLS towards clients.
@@ -182,6 +184,7 @@ impl Shared {
             principal,
             forward_on_error: settings.forward_on_error,
             stub_on_block: settings.stub_on_block,
+            message_bytes_max: settings.message_bytes_max,
             topology,
         }
     }
@@ -323,6 +326,7 @@ mod tests {
             forward_on_error: false,
             stub_on_block: false,
             frame_bytes_max: 1024,
+            message_bytes_max: 1024,
             principal_claim: "sub".to_owned(),
             tls: None,
             upstream_tls: None,

@@ -141,6 +141,7 @@ fn settings() -> ListenerSettings {
         forward_on_error: false,
         stub_on_block: false,
         frame_bytes_max: 1 << 20,
+        message_bytes_max: 1 << 20,
         principal_claim: "sub".to_owned(),
         tls: None,
         upstream_tls: None,

@@ -15,7 +15,8 @@ use super::wire::{Span, put_varint, replace_field, varint_bytes};
 use crate::budget;
 use crate::payload::{Patch, Patches};
 
-/// Largest batch that a broker takes by default, bytes: `max.message.bytes`, batch head included.
+/// Largest batch that a broker takes by default, bytes: `max.message.bytes`, batch head included. A listener may say
+/// otherwise.
 pub const BATCH_BYTES_MAX: usize = 1_048_588;
 
 /// Everything that changes in one batch.
