@@ -39,6 +39,7 @@ pub mod payload;
 pub mod policy;
 pub mod protocol;
 pub mod steering;
+pub mod tcp;
 pub mod telemetry;
 pub mod tls;
 pub mod topology;

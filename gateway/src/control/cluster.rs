@@ -10,7 +10,7 @@ use tokio::net::lookup_host;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::sockets;
+use crate::tcp;
 use crate::topology::{Bootstrap, Broker, Learned, Topology};
 
 /// Host names are looked up again this often, so that a broker that moved is found for new connections.
@@ -109,8 +109,7 @@ impl Cluster {
             return None;
         }
         let port = u16::try_from(node_id).ok().and_then(|id| self.broker_port_base.checked_add(id));
-        let group =
-            port.map(|port| (port, sockets::bind_group(SocketAddr::new(self.bind, port), self.workers)));
+        let group = port.map(|port| (port, tcp::bind_group(SocketAddr::new(self.bind, port), self.workers)));
         let bound = match group {
             Some((port, Ok(group))) => {
                 info!(listener = self.listener, node_id, port, "port bound for a broker outside `brokers`");

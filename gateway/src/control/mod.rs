@@ -3,7 +3,6 @@
 
 mod cluster;
 mod reload;
-mod sockets;
 mod start;
 
 use std::collections::BTreeSet;

@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::cluster::Cluster;
-use super::{reload, sockets};
+use super::reload;
 use crate::classify::{Engine, SelfTestError};
 use crate::config::{self, Config, IoKind, Listener, OnError, OwnKeyError};
 use crate::diagnostic::Diagnostic;
 use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
+use crate::tcp;
 use crate::telemetry::WorkerCounters;
 use crate::tls::{self, TlsError};
 use crate::topology::{CurrentTopology, Topology};
@@ -159,7 +160,7 @@ fn bind(index: u16, listener: &Listener, workers: usize) -> Result<Vec<Port>, St
         .chain(brokers)
         .map(|(node_id, number)| {
             let address = SocketAddr::new(ip, number);
-            let group = sockets::bind_group(address, workers).map_err(|error| StartError::Bind {
+            let group = tcp::bind_group(address, workers).map_err(|error| StartError::Bind {
                 name: listener.name.clone(),
                 address,
                 error,

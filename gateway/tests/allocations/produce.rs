@@ -14,6 +14,7 @@ use bytes::{BufMut, BytesMut};
 use gateway::config::IoKind;
 use gateway::mailbox::{ToControl, ToWorker};
 use gateway::policy::{Keys, Policy};
+use gateway::tcp;
 use gateway::topology::{Bootstrap, CurrentTopology, Topology};
 use gateway::worker::{self, ListenerSettings, ListeningPort, WorkerSetup, WorkerThread};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
@@ -91,7 +92,7 @@ struct Gateway {
 
 impl Gateway {
     fn start(io: IoKind, upstream: SocketAddr, form: Form) -> Self {
-        let socket = worker::driver::net::bind_reuseport((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let socket = tcp::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = socket.local_addr().unwrap();
         let bootstrap = Bootstrap { host: "localhost".into(), address: upstream };
         let topology = Topology { bootstrap: [bootstrap].into(), ..Topology::default() };

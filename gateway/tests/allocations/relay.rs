@@ -9,7 +9,8 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use gateway::worker::driver::{Driver, SocketId, epoll::Epoll, net::bind_reuseport, uring::Uring};
+use gateway::tcp;
+use gateway::worker::driver::{Driver, SocketId, epoll::Epoll, uring::Uring};
 use gateway::worker::executor::Executor;
 use gateway::worker::io::Io;
 
@@ -28,7 +29,7 @@ fn epoll_relays_without_allocating() {
 fn relay_frames<D: Driver<Listener = TcpListener>>(make: fn() -> io::Result<D>) {
     let _alone = counting::alone();
     let over = Arc::new(AtomicBool::new(false));
-    let listener = bind_reuseport((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = tcp::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let (address, upstream) = (listener.local_addr().unwrap(), echo_server());
     let worker = {
         let over = over.clone();

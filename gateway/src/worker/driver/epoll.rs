@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, sockopt};
 
 use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net, take_front};
+use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
 use crate::worker::wake::WakeHandle;
@@ -318,7 +319,7 @@ impl Driver for Epoll {
     }
 
     fn connect(&mut self, peer: SocketAddr) -> io::Result<SocketId> {
-        let fd = net::tcp_socket(peer, SocketFlags::NONBLOCK)?;
+        let fd = tcp::socket(peer, SocketFlags::NONBLOCK)?;
         let started = rustix::net::connect(&fd, &peer);
         let state = if started == Err(Errno::INPROGRESS) { Connection::Connecting } else { Connection::Open };
         let id = self.insert(fd, state)?;

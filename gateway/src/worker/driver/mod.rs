@@ -6,7 +6,7 @@
 pub mod epoll;
 #[cfg(test)]
 pub mod faulty;
-pub mod net;
+mod net;
 #[cfg(test)]
 mod tests;
 #[expect(

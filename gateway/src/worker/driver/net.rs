@@ -1,38 +1,11 @@
 //! Socket calls that the io_uring and epoll drivers share: they are made once per connection or listener.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-
-/// A listener of one worker on `address`: every worker binds its own and the kernel, or a steering program,
-/// chooses among them (`SO_REUSEPORT`, socket(7)). Accepted sockets inherit `TCP_NODELAY` and keepalive.
-///
-/// # Errors
-///
-/// When the address is not ours or taken by a socket outside the group.
-pub fn bind_reuseport(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = tcp_socket(address, SocketFlags::empty())?;
-    sockopt::set_socket_reuseaddr(&socket, true)?;
-    sockopt::set_socket_reuseport(&socket, true)?;
-    rustix::net::bind(&socket, &address)?;
-    rustix::net::listen(&socket, LISTEN_BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// An unconnected TCP socket for `peer`'s address family.
-pub(super) fn tcp_socket(peer: SocketAddr, flags: SocketFlags) -> io::Result<OwnedFd> {
-    let family = if peer.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    sockopt::set_socket_keepalive(&socket, true)?;
-    sockopt::set_tcp_keepidle(&socket, KEEPALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(&socket, KEEPALIVE_INTERVAL)?;
-    Ok(socket)
-}
+use rustix::net::SocketFlags;
 
 /// The other end of an accepted socket; `None` when it has gone already.
 pub(super) fn peer_of(socket: &OwnedFd) -> Option<SocketAddr> {
@@ -73,11 +46,3 @@ fn kernel_migrates_requests() -> bool {
 
 /// How long accepting pauses after [`is_exhaustion`].
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn` (4096 since Linux 5.4).
-const LISTEN_BACKLOG: i32 = 4096;
-
-/// A peer that vanished without a word is noticed after idle + 9 intervals (tcp(7): nine probes by default):
-/// under four minutes instead of two hours.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use std::{future, io, thread};
 
 use super::epoll::Epoll;
-use super::net::bind_reuseport;
 use super::uring::Uring;
 use super::{Driver, SocketId};
-use crate::budget;
 use crate::worker::buffers::RingShape;
 use crate::worker::executor::Executor;
 use crate::worker::io::{Accepted, Io};
 use crate::worker::testing::{both_ways, copy};
 use crate::worker::wake::WakeHandle;
+use crate::{budget, tcp};
 
 macro_rules! behaviours {
     ($($behaviour:ident)*) => {
@@ -374,7 +373,7 @@ struct Worker<D: Driver> {
 
 impl<D: Kernel> Worker<D> {
     fn start(make: Make<D>, task: impl Fn(Io<D>, Accepted) -> Task + Send + 'static) -> Self {
-        let listener = bind_reuseport((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = tcp::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
         let (commands, inbox) = mpsc::channel::<Command<D>>();
         let (started, handle) = mpsc::channel();

@@ -27,6 +27,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, addr::SocketAddrArg};
 
 use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net, take_front};
+use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
 use crate::worker::wake::WakeHandle;
@@ -431,7 +432,7 @@ impl Driver for Uring {
     }
 
     fn connect(&mut self, peer: SocketAddr) -> io::Result<SocketId> {
-        let fd = net::tcp_socket(peer, SocketFlags::empty())?;
+        let fd = tcp::socket(peer, SocketFlags::empty())?;
         let raw = Fd(fd.as_raw_fd());
         let address = Box::leak(Box::new(peer.as_any()));
         let (pointer, length) = (address.as_ptr(), address.addr_len());
