@@ -255,6 +255,20 @@ impl Pool {
         drop(surplus);
     }
 
+    /// Bytes of the block behind `end` that nobody holds; 0 where the kernel or another slice may.
+    fn room_behind(&self, block: u32, end: NonNull<u8>) -> usize {
+        let state = self.0.borrow();
+        match block & HEAP {
+            0 => 0,
+            _ => match &state.heap[(block & !HEAP) as usize] {
+                HeapBlock { holders: 1, memory, capacity } => {
+                    *capacity - (end.as_ptr() as usize - memory.as_ptr() as usize)
+                }
+                _ => 0,
+            },
+        }
+    }
+
     fn hold(&self, block: u32) {
         let state = &mut *self.0.borrow_mut();
         match block & HEAP {
@@ -415,6 +429,18 @@ impl Slice {
         Ok(())
     }
 
+    /// Copies the front of `bytes` behind this slice, as far as its heap block has room that nobody else holds;
+    /// returns how much.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> usize {
+        // SAFETY: one past the end of the range, which is within or at the end of the block.
+        let end = unsafe { self.start.add(self.len()) };
+        let taken = bytes.len().min(self.pool.room_behind(self.block, end));
+        // SAFETY: the block has room for `taken` bytes there, and this slice alone holds the block.
+        unsafe { end.copy_from_nonoverlapping(NonNull::from(bytes).cast(), taken) };
+        self.len += taken as u32;
+        taken
+    }
+
     /// True when the bytes lie in a block that receives need.
     pub fn is_ring(&self) -> bool {
         self.block & HEAP == 0
@@ -534,6 +560,21 @@ mod tests {
         let third = first.join(third).unwrap_err();
 
         assert_eq!((&first[..], &third[..]), (&b"abcdef"[..], &b"gh"[..]));
+    }
+
+    #[test]
+    fn bytes_are_appended_where_nobody_else_holds_the_block() {
+        let pool = Pool::new(RingShape::PACKED);
+        let mut first = pool.copy_of(b"abc");
+        assert_eq!(first.append(&[b'd'; 300]), CLASS_BYTES[0] - 3);
+        assert_eq!((first.len(), &first[..5], first[255]), (256, &b"abcdd"[..], b'd'));
+
+        let mut shared = pool.copy_of(b"abcdef");
+        let behind = shared.split_off(3);
+        assert_eq!(shared.append(b"x"), 0);
+        drop(behind);
+        assert_eq!((shared.append(b"x"), &shared[..]), (1, &b"abcx"[..]));
+        assert_eq!(pool.ring_slice().unwrap().append(b"x"), 0);
     }
 
     #[test]

@@ -73,6 +73,21 @@ impl QueueArena {
         queue.tail = node;
     }
 
+    /// Appends a copy of `piece` outside the ring, packed into the last block: whoever drips bytes costs no more than
+    /// these.
+    pub(super) fn push_copy(&mut self, queue: &mut Queue, mut piece: Slice) {
+        if let Some(last) = self.slice_mut(queue.tail) {
+            let taken = last.append(&piece);
+            piece.advance(taken);
+            queue.bytes += taken;
+            self.bytes += taken;
+        }
+        if !piece.is_empty() {
+            piece.detach();
+            self.push_back(queue, piece);
+        }
+    }
+
     pub(super) fn pop_front(&mut self, queue: &mut Queue) -> Option<Slice> {
         let head = queue.head;
         let slice = self.nodes.get_mut(head as usize)?.slice.take()?;
@@ -141,6 +156,26 @@ mod tests {
         }
         assert_eq!((arena.nodes.len(), arena.bytes()), (4, 0));
         assert!(first.is_empty() && second.is_empty());
+    }
+
+    #[test]
+    fn dripped_bytes_cost_no_more_than_themselves() {
+        const BYTES: usize = 100_000;
+        let pool = Pool::new(RingShape::PACKED);
+        let (mut arena, mut queue) = (QueueArena::default(), Queue::default());
+        let mut block = pool.ring_slice().unwrap();
+        for index in 0..BYTES {
+            let mut piece = block.split_to(1);
+            piece[0] = index as u8;
+            arena.push_copy(&mut queue, piece);
+        }
+        drop(block);
+
+        let bytes = pool.bytes();
+        assert!(bytes.ring_held == 0 && bytes.heap_held < 2 * BYTES, "{bytes:?}");
+        assert_eq!((queue.bytes(), arena.bytes()), (BYTES, BYTES));
+        let drained = std::iter::from_fn(|| arena.pop_front(&mut queue)).flat_map(|slice| slice.to_vec());
+        assert!(drained.eq((0..BYTES).map(|index| index as u8)));
     }
 
     #[test]

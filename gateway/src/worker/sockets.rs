@@ -347,13 +347,14 @@ impl<D: Driver> State<D> {
         wake(&mut self.schedule, socket);
     }
 
-    fn complete_received(&mut self, id: SocketId, mut slice: Slice) {
+    fn complete_received(&mut self, id: SocketId, slice: Slice) {
         let inbound_max = self.bounds().inbound;
         let Some(socket) = find(&mut self.sockets, id) else { return };
         if slice.len() <= budget::SMALL_PIECE_BYTES {
-            slice.detach();
+            self.arena.push_copy(&mut socket.inbound, slice);
+        } else {
+            self.arena.push_back(&mut socket.inbound, slice);
         }
-        self.arena.push_back(&mut socket.inbound, slice);
         // Looked at only after the task had its turn: what it takes at once needs no cancelling.
         if socket.inbound.bytes() > inbound_max {
             mark(&mut self.dirty, socket);
