@@ -86,6 +86,12 @@ impl WorkerCounters {
         add(&self.refused[reason as usize], count);
     }
 
+    /// How often something was refused for `reason`.
+    #[cfg(test)]
+    pub(crate) fn refused(&self, reason: Reason) -> u64 {
+        self.refused[reason as usize].load(Relaxed)
+    }
+
     /// Bytes were received.
     pub fn received(&self, direction: Direction, bytes: usize) {
         add(&self.bytes[direction as usize], bytes as u64);

@@ -66,8 +66,14 @@ reasons! {
     UpstreamUnreachable = "upstream_unreachable",
     /// The broker behind this port is not known yet and the request needs it.
     UnknownBroker = "unknown_broker",
+    /// The kernel could not hand out a connection: out of descriptors or memory.
+    Accept = "accept",
     /// A fault of our own ended the connection.
     Panic = "panic",
+    /// The client connected, and no whole request came in time.
+    FirstRequest = "first_request",
+    /// Nothing came on the connection for longer than brokers keep idle ones.
+    Idle = "idle",
     /// The connection was still busy when the drain deadline passed.
     DrainDeadline = "drain_deadline",
     /// A classification header set by the client was removed.

@@ -21,7 +21,18 @@ pub struct Executor<D: Driver> {
     futures: Vec<Option<TaskFuture>>,
     /// The tasks of the pass under way; kept for its capacity.
     pass: Vec<TaskId>,
-    panics: u64,
+    failures: Failures,
+}
+
+/// Connections that ended, or never began, by no fault of their peers; since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures {
+    /// Tasks that panicked.
+    pub panics: u64,
+    /// Tasks that had not ended when the drain deadline passed.
+    pub overdue: u64,
+    /// Connections that the kernel could not hand out.
+    pub accepts: u64,
 }
 
 type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -29,7 +40,7 @@ type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
 impl<D: Driver> Executor<D> {
     /// An executor without tasks.
     pub fn new(io: Io<D>) -> Self {
-        Self { io, futures: Vec::new(), pass: Vec::new(), panics: 0 }
+        Self { io, futures: Vec::new(), pass: Vec::new(), failures: Failures::default() }
     }
 
     /// The sockets that the tasks use.
@@ -53,9 +64,9 @@ impl<D: Driver> Executor<D> {
         self.io.state().schedule.tasks.len()
     }
 
-    /// Tasks that panicked, since the start.
-    pub fn panics(&self) -> u64 {
-        self.panics
+    /// What went wrong, since the start.
+    pub fn failures(&self) -> Failures {
+        Failures { accepts: self.io.state().accept_failures, ..self.failures }
     }
 
     /// True when nothing is accepted any more and no task is left.
@@ -105,7 +116,7 @@ impl<D: Driver> Executor<D> {
             Ok(std::task::Poll::Pending) => {}
             Ok(std::task::Poll::Ready(())) => self.end(task),
             Err(_) => {
-                self.panics += 1;
+                self.failures.panics += 1;
                 self.end(task);
             }
         }
@@ -115,7 +126,7 @@ impl<D: Driver> Executor<D> {
     fn end(&mut self, task: TaskId) {
         let future = self.futures.get_mut(task.key().index()).and_then(Option::take);
         if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
-            self.panics += 1;
+            self.failures.panics += 1;
         }
         let mut state = self.io.state();
         let Some(ended) = state.schedule.tasks.remove(task) else { return };
@@ -143,6 +154,7 @@ impl<D: Driver> Executor<D> {
         };
         if over {
             let tasks: Vec<TaskId> = self.io.state().schedule.tasks.iter().map(|(task, _)| task).collect();
+            self.failures.overdue += tasks.len() as u64;
             tasks.into_iter().for_each(|task| self.end(task));
         }
     }

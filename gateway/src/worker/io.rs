@@ -96,11 +96,6 @@ impl<D: Driver> Io<D> {
         self.0.borrow().listeners.clone()
     }
 
-    /// Connections that the kernel could not hand out, since the start.
-    pub fn accept_failures(&self) -> u64 {
-        self.0.borrow().accept_failures
-    }
-
     // Sockets.
 
     /// Connects to `peer`; the socket belongs to the current task and is closed with it.
@@ -131,6 +126,11 @@ impl<D: Driver> Io<D> {
     /// When the connection failed (after everything received before) or the socket is closed.
     pub async fn recv(&self, socket: SocketId) -> io::Result<Option<Slice>> {
         poll_fn(|_| self.poll_recv(socket)).await
+    }
+
+    /// Receives no more: what was received before is still handed out, then the stream ends.
+    pub fn stop_receiving(&self, socket: SocketId) {
+        self.0.borrow_mut().stop_receiving(socket);
     }
 
     /// As [`recv`](Self::recv), for tasks that wait for several things.
@@ -285,7 +285,12 @@ impl<D: Driver> Future for Sleep<D> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.io.now() >= self.deadline { Poll::Ready(()) } else { Poll::Pending }
+        // A look at the timer, not at the clock: tasks are polled far more often than their timers fire.
+        let over = match self.timer {
+            Some(timer) => self.io.0.borrow().schedule.has_fired(timer),
+            None => self.io.now() >= self.deadline,
+        };
+        if over { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

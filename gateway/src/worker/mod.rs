@@ -39,7 +39,7 @@ use crate::telemetry::{Reason, WorkerCounters};
 use crate::topology::CurrentTopology;
 use buffers::{Pool, Slice};
 use driver::{Driver, ListenerId};
-use executor::Executor;
+use executor::{Executor, Failures};
 use io::Io;
 use shared::{Endpoint, Shared};
 
@@ -169,13 +169,14 @@ struct Worker<D: Driver> {
     executor: Executor<D>,
     endpoints: HashMap<ListenerId, Endpoint>,
     mailbox: WorkerMailbox,
-    panics: u64,
+    /// Those that are counted.
+    failures: Failures,
 }
 
 impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
     fn new(io: Io<D>, shared: Shared, mailbox: WorkerMailbox) -> Self {
         let (shared, executor) = (Rc::new(shared), Executor::new(io));
-        Self { shared, executor, endpoints: HashMap::new(), mailbox, panics: 0 }
+        Self { shared, executor, endpoints: HashMap::new(), mailbox, failures: Failures::default() }
     }
 
     /// Turns until everything is drained.
@@ -212,6 +213,8 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
                     self.shared.tell(ToControl::Retired(policy, scratch));
                 }
                 ToWorker::TopologyChanged => self.executor.io().wake_all(),
+                // The broker was learned while the drain began; nobody would close its port again.
+                ToWorker::Listen { .. } if self.executor.io().draining() => {}
                 ToWorker::Listen { listener, node_id, socket } => {
                     self.listen(listener, Some(node_id), socket.into())?
                 }
@@ -242,9 +245,12 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
         self.shared.settle(self.executor.io().now());
         let pool = self.executor.io().pool().bytes();
         self.shared.counters.pool(pool.ring, pool.heap.iter().sum());
-        let panics = self.executor.panics();
-        self.shared.counters.refuse_many(Reason::Panic, panics - self.panics);
-        self.panics = panics;
+        let failures = self.executor.failures();
+        let new = |count: fn(&Failures) -> u64| count(&failures) - count(&self.failures);
+        self.shared.counters.refuse_many(Reason::Panic, new(|failures| failures.panics));
+        self.shared.counters.refuse_many(Reason::DrainDeadline, new(|failures| failures.overdue));
+        self.shared.counters.refuse_many(Reason::Accept, new(|failures| failures.accepts));
+        self.failures = failures;
     }
 }
 

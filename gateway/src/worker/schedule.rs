@@ -92,6 +92,11 @@ impl Schedule {
         self.timers.remove(timer);
     }
 
+    /// True when the timer has come up, or was dropped.
+    pub(super) fn has_fired(&self, timer: TimerId) -> bool {
+        self.timers.get(timer).is_none()
+    }
+
     /// When the next timer fires.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         while let Some(&Reverse((deadline, timer))) = self.due.peek() {

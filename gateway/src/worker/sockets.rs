@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! receive:  Off ──listen/connect──▶ Armed ──too much queued──▶ Cancelling ──▶ Off ──half taken──▶ Armed
-//!                                     └────── Eof, failure ──────▶ Ended
+//!                                     └── Eof, failure, stop_receiving ──▶ Ended
 //! ```
 //!
 //! Invariant: at most one send of a socket is under way, and `in_flight` is what it still holds.
@@ -10,6 +10,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use tracing::warn;
 
 use crate::budget;
 
@@ -95,6 +97,8 @@ struct Socket {
     outbound: Queue,
     in_flight: usize,
     receive: Receive,
+    /// The receive is not started again once it is off.
+    stopping: bool,
     connected: bool,
     sending: bool,
     shutdown: Shutdown,
@@ -196,14 +200,27 @@ impl<D: Driver> State<D> {
             return Some(Err(io::ErrorKind::NotConnected.into()));
         };
         let piece = self.arena.pop_front(&mut socket.inbound);
-        if socket.receive == Receive::Off && socket.connected && socket.inbound.bytes() <= inbound_max / 2 {
-            arm(&mut self.driver, socket);
+        arm_below(inbound_max / 2, &mut self.driver, socket);
+        // A send fails before the receive has brought what the peer sent before it went.
+        let ended = socket.receive == Receive::Ended || !socket.connected;
+        match (piece, socket.failure) {
+            (Some(piece), _) => Some(Ok(Some(piece))),
+            (None, Some(failure)) if ended => Some(Err(failure.into())),
+            (None, None) if socket.receive == Receive::Ended => Some(Ok(None)),
+            (None, _) => None,
         }
-        match (piece, socket.failure, socket.receive) {
-            (Some(piece), ..) => Some(Ok(Some(piece))),
-            (None, Some(failure), _) => Some(Err(failure.into())),
-            (None, None, Receive::Ended) => Some(Ok(None)),
-            (None, None, _) => None,
+    }
+
+    /// Receives no more; what is queued can still be taken.
+    pub(super) fn stop_receiving(&mut self, id: SocketId) {
+        let Some(socket) = find(&mut self.sockets, id) else { return };
+        if std::mem::replace(&mut socket.stopping, true) {
+            return;
+        }
+        match socket.receive {
+            Receive::Off => socket.receive = Receive::Ended,
+            Receive::Armed => cancel(&mut self.driver, socket),
+            Receive::Cancelling | Receive::Ended => {}
         }
     }
 
@@ -279,8 +296,7 @@ impl<D: Driver> State<D> {
                 self.driver.shutdown_write(id);
             }
             if socket.receive == Receive::Armed && socket.inbound.bytes() > inbound_max {
-                socket.receive = Receive::Cancelling;
-                self.driver.cancel_recv(id);
+                cancel(&mut self.driver, socket);
             }
         }
     }
@@ -311,13 +327,17 @@ impl<D: Driver> State<D> {
         [self.schedule.next_deadline(), self.drain_deadline, shortage].into_iter().flatten().min()
     }
 
-    fn complete(&mut self, completion: Completion) {
+    pub(super) fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::Accepted { listener, socket, peer } => {
                 self.insert(Socket { connected: true, ..Socket::new(socket) });
                 self.accepted.push(Accepted { socket, listener, peer });
             }
-            Completion::AcceptFailed { .. } => self.accept_failures += 1,
+            Completion::AcceptFailed { error, .. } => {
+                // The driver pauses after each: this is no flood.
+                warn!(%error, "a connection cannot be accepted");
+                self.accept_failures += 1;
+            }
             Completion::ListenerClosed { listener } => self.listeners.retain(|&open| open != listener),
             Completion::Connected { socket, result } => self.complete_connect(socket, result),
             Completion::Received { socket, slice } => self.complete_received(socket, slice),
@@ -368,10 +388,8 @@ impl<D: Driver> State<D> {
         match end {
             ReceiveEnd::Eof => socket.receive = Receive::Ended,
             ReceiveEnd::Cancelled => {
-                socket.receive = Receive::Off;
-                if socket.inbound.bytes() <= inbound_max / 2 {
-                    arm(&mut self.driver, socket);
-                }
+                socket.receive = if socket.stopping { Receive::Ended } else { Receive::Off };
+                arm_below(inbound_max / 2, &mut self.driver, socket);
             }
             ReceiveEnd::Failed(error) => {
                 socket.receive = Receive::Ended;
@@ -444,6 +462,7 @@ impl Socket {
             outbound: Queue::default(),
             in_flight: 0,
             receive: Receive::Off,
+            stopping: false,
             connected: false,
             sending: false,
             shutdown: Shutdown::Open,
@@ -459,9 +478,21 @@ fn find(sockets: &mut [Option<Socket>], id: SocketId) -> Option<&mut Socket> {
     sockets.get_mut(id.key().index())?.as_mut().filter(|socket| socket.id == id && !socket.closing)
 }
 
+/// Receives again when no more than `bytes` wait to be taken.
+fn arm_below(bytes: usize, driver: &mut impl Driver, socket: &mut Socket) {
+    if socket.receive == Receive::Off && socket.connected && socket.inbound.bytes() <= bytes {
+        arm(driver, socket);
+    }
+}
+
 fn arm(driver: &mut impl Driver, socket: &mut Socket) {
     socket.receive = Receive::Armed;
     driver.recv(socket.id);
+}
+
+fn cancel(driver: &mut impl Driver, socket: &mut Socket) {
+    socket.receive = Receive::Cancelling;
+    driver.cancel_recv(socket.id);
 }
 
 fn mark(dirty: &mut Vec<SocketId>, socket: &mut Socket) {

@@ -35,6 +35,13 @@ use crate::telemetry::Reason;
 /// Longest wait for the last bytes to leave after a connection has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// Longest wait for the first whole request, the TLS handshake included: whoever connects has something to ask.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A connection on which nothing has come for so long, and at most for twice as long, ends. Above the broker's default
+/// `connections.max.idle.ms`, so that where brokers end idle connections they do it first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(660);
+
 /// Why a connection ends before its client has finished.
 #[derive(Debug)]
 enum Close {
@@ -75,6 +82,10 @@ struct Connection<D: Driver> {
     session: RefCell<Session>,
     /// The session has changed since the loops were polled.
     changed: Cell<bool>,
+    /// A whole request has come.
+    asked: Cell<bool>,
+    /// Bytes have come since `watch` looked.
+    heard: Cell<bool>,
     /// The client has been sent an answer.
     answered: Cell<bool>,
 }
@@ -103,6 +114,8 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
         stand_in: Cell::new(false),
         session,
         changed: Cell::new(false),
+        asked: Cell::new(false),
+        heard: Cell::new(false),
         answered: Cell::new(false),
     };
     let ended = connection.run().await;
@@ -132,10 +145,14 @@ impl<D: Driver> Connection<D> {
         let mut requests = pin!(self.requests());
         let mut responses = pin!(self.responses());
         let mut answers = pin!(self.answers());
+        let mut watch = pin!(self.watch());
         let mut done = [false; 3];
         poll_fn(|context| {
             if self.io.ring_short() {
                 self.session.borrow_mut().replies.pieces_mut().for_each(Slice::detach);
+            }
+            if let Poll::Ready(close) = watch.as_mut().poll(context) {
+                return Poll::Ready(Err(close));
             }
             loop {
                 self.changed.set(false);
@@ -166,6 +183,19 @@ impl<D: Driver> Connection<D> {
             }
         })
         .await
+    }
+
+    /// Waits until the client has been silent for too long.
+    async fn watch(&self) -> Close {
+        self.io.sleep_until(self.io.now() + FIRST_REQUEST_TIMEOUT).await;
+        if !self.asked.get() {
+            return Close::refused(Reason::FirstRequest, "no whole request has come");
+        }
+        // A flag instead of a time: it costs the hot path a store.
+        while self.heard.replace(false) || !self.session.borrow().exchanges.is_empty() {
+            self.io.sleep_until(self.io.now() + IDLE_TIMEOUT).await;
+        }
+        Close::refused(Reason::Idle, "nothing has come for long")
     }
 
     fn report(&self, close: &Close) {

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::super::buffers::Slice;
@@ -41,6 +40,9 @@ impl<D: Driver> Connection<D> {
         match self.read_requests().await {
             // A broker handles one request after the other: what came before the refused one has its answer.
             Err(refused @ Close::Refused(..)) if !refused.is_upstreams() => self.report(&refused),
+            // Nothing can be written any more, but what the upstream answered before has yet to be read:
+            // `responses` finds the end, and with it ends the connection.
+            Err(Close::Lost(Side::Upstream, _)) => return std::future::pending().await,
             read => read?,
         }
         self.update(|session| session.requests_done = true);
@@ -53,12 +55,12 @@ impl<D: Driver> Connection<D> {
     async fn read_requests(&self) -> Result<(), Close> {
         let mut reader = FrameReader::default();
         let mut turn_bytes = 0;
-        let mut identified = false;
         while let Some(slice) = self.beside(&mut reader, pin!(self.request_bytes())).await? {
+            self.heard.set(true);
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
             while let Some(mut frame) = self.next_request(&mut reader)? {
-                if !std::mem::replace(&mut identified, true) {
+                if !self.asked.replace(true) {
                     self.identify_by_certificate();
                 }
                 turn_bytes += frame.len();
@@ -68,9 +70,6 @@ impl<D: Driver> Connection<D> {
                 }
                 self.beside(&mut reader, pin!(self.request(frame))).await?;
                 self.beside(&mut reader, pin!(self.room_for_a_request())).await?;
-                if self.io.draining() {
-                    break;
-                }
                 if turn_bytes >= TURN_BYTES {
                     turn_bytes = 0;
                     self.io.yield_now().await;
@@ -87,12 +86,13 @@ impl<D: Driver> Connection<D> {
         }
     }
 
-    /// The next received bytes; `None` when the client has finished or the gateway drains.
+    /// The next received bytes; `None` when the client has finished or, while the gateway drains, when everything that
+    /// had been received was taken.
     async fn request_bytes(&self) -> Result<Option<Slice>, Close> {
         let mut receive = pin!(self.client.recv(&self.io, &self.pool));
         poll_fn(|context| {
             if self.io.draining() {
-                return Poll::Ready(Ok(None));
+                self.io.stop_receiving(self.client.socket());
             }
             receive.as_mut().poll(context)
         })

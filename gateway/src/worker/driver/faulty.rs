@@ -382,12 +382,17 @@ impl Faulty {
         let no_buffer = net.chance(net.faults.no_buffers);
         let share = net.share(waiting);
         let connection = net.connections.get_mut(connection).ok_or(Stop::Reset)?;
-        connection.reset |= resets;
-        if connection.reset {
-            return Err(Stop::Reset);
+        if resets {
+            connection.reset = true;
+            connection.to_driver.bytes.clear();
         }
-        if waiting == 0 {
-            return if connection.to_driver.finished { Ok(None) } else { Err(Stop::Later) };
+        // As in Linux, what arrived before the reset can still be read.
+        if connection.to_driver.bytes.is_empty() {
+            return match (connection.reset, connection.to_driver.finished) {
+                (true, _) => Err(Stop::Reset),
+                (false, true) => Ok(None),
+                (false, false) => Err(Stop::Later),
+            };
         }
         if self.filling.is_none() {
             self.filling = self.pool.ring_slice();

@@ -288,7 +288,7 @@ fn a_panic_ends_its_connection_only<D: Kernel>(make: Make<D>) {
     assert_eq!(bad.read(&mut [0]).unwrap_or(0), 0, "the connection is closed");
     good.write_all(b"fine").unwrap();
     good.read_exact(&mut [0; 4]).unwrap();
-    assert_eq!(worker.run(|executor| (executor.panics(), executor.tasks())), (1, 1));
+    assert_eq!(worker.run(|executor| (executor.failures().panics, executor.tasks())), (1, 1));
 }
 
 fn drain_ends_at_its_deadline<D: Kernel>(make: Make<D>) {

@@ -183,7 +183,7 @@ impl World {
         self.until("the end of the upstreams", |world| world.upstreams.is_empty());
         assert_eq!(self.network.connections(), 0, "connections leak");
         assert_eq!(self.executor.io().queued_bytes(), 0, "queued bytes leak");
-        assert_eq!(self.executor.panics(), 0);
+        assert_eq!(self.executor.failures().panics, 0);
         let bytes = self.executor.io().pool().bytes();
         assert!(
             bytes.ring_held <= self.executor.io().pool().ring_shape().block_bytes,

@@ -4,6 +4,7 @@ mod answers;
 mod broker;
 mod client;
 mod control;
+mod ends;
 mod requests;
 mod splits;
 mod stalls;

@@ -247,7 +247,7 @@ impl World {
         self.control.take_messages(&self.network);
         let io = self.worker.executor.io();
         assert_eq!(io.queued_bytes(), 0, "queued bytes leak");
-        assert_eq!(self.worker.executor.panics(), 0);
+        assert_eq!(self.worker.executor.failures().panics, 0);
         assert_eq!(self.worker.shared.counters.open_connections(), 0);
         let (bytes, shape) = (io.pool().bytes(), io.pool().ring_shape());
         assert!(bytes.ring_held <= shape.block_bytes && bytes.heap_held == 0, "buffers leak: {bytes:?}");
