@@ -1,13 +1,17 @@
 //! Keeps the snapshot of one listener's cluster: resolves names, binds ports of brokers that the
 //! configuration did not list, and publishes every change.
+//!
+//! Every name is looked up by itself, beside the others: one that takes long delays only itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::tcp;
@@ -33,7 +37,26 @@ pub(super) struct Cluster {
     pub(super) workers: usize,
     /// The snapshot in force.
     pub(super) topology: Topology,
+    /// Addresses of each name of `upstream`.
+    bootstrap: Vec<Vec<SocketAddr>>,
+    lookups: JoinSet<(Name, Vec<SocketAddr>)>,
+    looking_up: HashSet<Name>,
+    lookup: Lookup,
 }
+
+/// A name that is looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    /// Position in the configured upstream.
+    Upstream(usize),
+    /// A broker that a worker has seen.
+    Learned(i32, String, u16),
+    /// A broker that is known, to see whether it has moved.
+    Known(i32, String, u16),
+}
+
+/// Looks up a `host:port`; no addresses when it does not resolve.
+type Lookup = fn(String) -> Pin<Box<dyn Future<Output = Vec<SocketAddr>> + Send>>;
 
 /// A new snapshot, and the sockets of ports that came with it.
 pub(super) struct Published {
@@ -44,6 +67,30 @@ pub(super) struct Published {
 }
 
 impl Cluster {
+    /// The cluster of one listener, of which nothing is known but the ports that are bound.
+    pub(super) fn new(
+        listener: u16,
+        upstream: Vec<String>,
+        bind: std::net::IpAddr,
+        broker_port_base: u16,
+        workers: usize,
+        topology: Topology,
+    ) -> Self {
+        let bootstrap = vec![Vec::new(); upstream.len()];
+        Self {
+            listener,
+            upstream,
+            bind,
+            broker_port_base,
+            workers,
+            topology,
+            bootstrap,
+            lookups: JoinSet::new(),
+            looking_up: HashSet::new(),
+            lookup: |name| Box::pin(resolve(name)),
+        }
+    }
+
     /// Publishes the first snapshot, then one for every change, until the control thread is gone.
     pub(super) async fn run(
         mut self,
@@ -54,14 +101,18 @@ impl Cluster {
         loop {
             let bound = tokio::select! {
                 news = learned.recv() => match news {
-                    Some(news) => self.learn(news).await,
+                    Some(news) => self.learn(news),
                     None => return,
                 },
-                _ = refresh.tick() => {
-                    if !self.resolve_again().await {
+                Some(Ok((name, addresses))) = self.lookups.join_next() => {
+                    if !self.found(name, addresses) {
                         continue;
                     }
                     Vec::new()
+                }
+                _ = refresh.tick() => {
+                    self.look_all_up();
+                    continue;
                 }
             };
             let topology = Arc::new(self.topology.clone());
@@ -71,26 +122,89 @@ impl Cluster {
         }
     }
 
-    async fn learn(&mut self, news: Learned) -> Vec<(i32, u16, Vec<TcpListener>)> {
-        let mut brokers = (*self.topology.brokers).clone();
+    /// Takes in what is known at once; brokers are known when their names are looked up.
+    fn learn(&mut self, news: Learned) -> Vec<(i32, u16, Vec<TcpListener>)> {
         let mut bound = Vec::new();
         for (node_id, host, port) in news.brokers {
-            if self.topology.knows_broker(node_id, &host, port) {
-                continue;
+            if !self.topology.knows_broker(node_id, &host, port) {
+                bound.extend(self.bind_port(node_id));
+                self.look_up(Name::Learned(node_id, host, port));
             }
-            let addresses = resolve(&host, port).await;
-            if addresses.is_empty() {
-                warn!(listener = self.listener, node_id, host, port, "broker address does not resolve");
-            }
-            info!(listener = self.listener, node_id, host, port, "broker learned");
-            brokers.insert(node_id, Broker { host: host.into(), port, addresses: addresses.into() });
-            bound.extend(self.bind_port(node_id));
         }
-        self.topology.brokers = Arc::new(brokers);
         if !news.topics.is_empty() {
             self.learn_topics(news.topics);
         }
         bound
+    }
+
+    fn look_all_up(&mut self) {
+        let upstream = (0..self.upstream.len()).map(Name::Upstream);
+        let brokers = self.topology.brokers.clone();
+        let known = brokers
+            .iter()
+            .map(|(node_id, broker)| Name::Known(*node_id, broker.host.to_string(), broker.port));
+        upstream.chain(known).for_each(|name| self.look_up(name));
+    }
+
+    fn look_up(&mut self, name: Name) {
+        if !self.looking_up.insert(name.clone()) {
+            return;
+        }
+        let address = match &name {
+            Name::Upstream(index) => self.upstream[*index].clone(),
+            Name::Learned(_, host, port) | Name::Known(_, host, port) if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            Name::Learned(_, host, port) | Name::Known(_, host, port) => format!("{host}:{port}"),
+        };
+        let found = (self.lookup)(address);
+        self.lookups.spawn(async move { (name, found.await) });
+    }
+
+    /// Takes in what a name resolved to; true when the snapshot has changed. A name that does not resolve any more
+    /// keeps the addresses that it had.
+    fn found(&mut self, name: Name, addresses: Vec<SocketAddr>) -> bool {
+        self.looking_up.remove(&name);
+        if addresses.is_empty() {
+            warn!(listener = self.listener, ?name, "a name does not resolve");
+        }
+        match name {
+            Name::Upstream(_) | Name::Known(..) if addresses.is_empty() => false,
+            Name::Upstream(index) => {
+                self.bootstrap[index] = addresses;
+                self.bootstrap_changes()
+            }
+            Name::Known(node_id, host, port) => {
+                self.topology.knows_broker(node_id, &host, port)
+                    && *self.topology.brokers[&node_id].addresses != *addresses
+                    && self.broker_is_at(node_id, &host, port, addresses)
+            }
+            Name::Learned(node_id, host, port) => {
+                info!(listener = self.listener, node_id, host, port, "broker learned");
+                self.broker_is_at(node_id, &host, port, addresses)
+            }
+        }
+    }
+
+    fn broker_is_at(&mut self, node_id: i32, host: &str, port: u16, addresses: Vec<SocketAddr>) -> bool {
+        let mut brokers = (*self.topology.brokers).clone();
+        brokers.insert(node_id, Broker { host: host.into(), port, addresses: addresses.into() });
+        self.topology.brokers = Arc::new(brokers);
+        true
+    }
+
+    /// Puts the addresses of all upstream names in their order; true when that changes the snapshot.
+    fn bootstrap_changes(&mut self) -> bool {
+        let names = self.upstream.iter().zip(&self.bootstrap);
+        let bootstrap: Vec<Bootstrap> = names
+            .flat_map(|(name, addresses)| {
+                let host: Arc<str> = host_of(name).into();
+                addresses.iter().map(move |&address| Bootstrap { host: host.clone(), address })
+            })
+            .collect();
+        let changed = *bootstrap != *self.topology.bootstrap;
+        self.topology.bootstrap = bootstrap.into();
+        changed
     }
 
     fn learn_topics(&mut self, news: Vec<(crate::topology::TopicId, String)>) {
@@ -132,45 +246,15 @@ impl Cluster {
         self.topology.ports = Arc::new(ports);
         bound
     }
-
-    /// Looks every name up again; true when an address changed.
-    async fn resolve_again(&mut self) -> bool {
-        let mut changed = false;
-        let bootstrap = resolve_all(&self.upstream).await;
-        if bootstrap.is_empty() {
-            warn!(listener = self.listener, upstream = ?self.upstream, "no upstream address resolves");
-        } else if *bootstrap != *self.topology.bootstrap {
-            self.topology.bootstrap = bootstrap.into();
-            changed = true;
-        }
-        let mut brokers = (*self.topology.brokers).clone();
-        for broker in brokers.values_mut() {
-            let addresses = resolve(&broker.host, broker.port).await;
-            if !addresses.is_empty() && *addresses != *broker.addresses {
-                broker.addresses = addresses.into();
-                changed = true;
-            }
-        }
-        self.topology.brokers = Arc::new(brokers);
-        changed
-    }
 }
 
-/// Addresses of every `host:port`, in the order given.
-async fn resolve_all(upstream: &[String]) -> Vec<Bootstrap> {
-    let mut found = Vec::new();
-    for name in upstream {
-        let host: Arc<str> =
-            name.rsplit_once(':').map_or(name.as_str(), |(host, _)| host.trim_matches(['[', ']'])).into();
-        if let Ok(addresses) = lookup_host(name.as_str()).await {
-            found.extend(addresses.map(|address| Bootstrap { host: host.clone(), address }));
-        }
-    }
-    found
+/// The host of a configured `host:port`.
+fn host_of(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(host, _)| host.trim_matches(['[', ']']))
 }
 
-async fn resolve(host: &str, port: u16) -> Vec<SocketAddr> {
-    lookup_host((host, port)).await.map(Iterator::collect).unwrap_or_default()
+async fn resolve(name: String) -> Vec<SocketAddr> {
+    lookup_host(name).await.map(Iterator::collect).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -178,50 +262,79 @@ mod tests {
     use super::*;
 
     fn cluster() -> Cluster {
-        Cluster {
-            listener: 0,
-            upstream: vec!["127.0.0.1:9092".into(), "nosuchhost.invalid:1".into()],
-            bind: std::net::Ipv4Addr::LOCALHOST.into(),
-            broker_port_base: 65_530,
-            workers: 2,
-            topology: Topology::default(),
+        let upstream = vec!["127.0.0.1:9092".into(), "nosuchhost.invalid:1".into()];
+        let bind = std::net::Ipv4Addr::LOCALHOST.into();
+        Cluster::new(0, upstream, bind, 65_530, 2, Topology::default())
+    }
+
+    /// Everything that the cluster's task publishes until the snapshot is as wanted.
+    async fn publish(
+        cluster: Cluster,
+        news: Vec<Learned>,
+        wanted: impl Fn(&Topology) -> bool,
+    ) -> (Arc<Topology>, Vec<(i32, u16, Vec<TcpListener>)>) {
+        let (learned_to, learned) = mpsc::unbounded_channel();
+        let (out, mut published) = mpsc::unbounded_channel();
+        news.into_iter().for_each(|news| learned_to.send(news).unwrap());
+        tokio::spawn(cluster.run(learned, out));
+        let mut bound = Vec::new();
+        loop {
+            let snapshot = published.recv().await.expect("the task runs while there may be news");
+            bound.extend(snapshot.bound);
+            if wanted(&snapshot.topology) {
+                return (snapshot.topology, bound);
+            }
         }
+    }
+
+    fn broker(node_id: i32, host: &str, port: u16) -> Learned {
+        Learned { brokers: vec![(node_id, host.into(), port)], topics: vec![] }
     }
 
     #[tokio::test]
     async fn a_learned_broker_gets_its_address_and_its_port() {
-        let mut cluster = cluster();
-        let news = Learned {
-            brokers: vec![(2, "127.0.0.1".into(), 1234)],
-            topics: vec![([7; 16], "orders".into())],
-        };
+        let topics = vec![([7; 16], "orders".into())];
+        let news = vec![Learned { topics, ..broker(2, "127.0.0.1", 1234) }];
 
-        let bound = cluster.learn(news).await;
+        let (topology, bound) =
+            publish(cluster(), news, |topology| topology.knows_broker(2, "127.0.0.1", 1234)).await;
 
-        assert_eq!(
-            bound.first().map(|(node, port, group)| (*node, *port, group.len())),
-            Some((2, 65_532, 2))
-        );
-        assert!(cluster.topology.knows_broker(2, "127.0.0.1", 1234));
-        assert!(cluster.topology.knows_topic(&[7; 16], "orders"));
-        assert_eq!(cluster.topology.brokers[&2].addresses.len(), 1);
+        let bound: Vec<_> = bound.iter().map(|(node, port, group)| (*node, *port, group.len())).collect();
+        assert_eq!(bound, [(2, 65_532, 2)]);
+        assert!(topology.knows_topic(&[7; 16], "orders"));
+        assert_eq!(*topology.brokers[&2].addresses, [SocketAddr::from(([127, 0, 0, 1], 1234))]);
     }
 
     #[tokio::test]
     async fn a_node_id_beyond_the_port_range_is_known_to_have_no_port() {
-        let mut cluster = cluster();
-        let bound =
-            cluster.learn(Learned { brokers: vec![(9, "127.0.0.1".into(), 1)], topics: vec![] }).await;
+        let news = vec![broker(9, "127.0.0.1", 1)];
+        let (topology, bound) =
+            publish(cluster(), news, |topology| topology.knows_broker(9, "127.0.0.1", 1)).await;
         assert!(bound.is_empty());
-        assert_eq!(cluster.topology.ports.get(&9), Some(&None));
+        assert_eq!(topology.ports.get(&9), Some(&None));
     }
 
     #[tokio::test]
     async fn an_upstream_name_that_does_not_resolve_does_not_hide_the_others() {
-        let mut cluster = cluster();
-        assert!(cluster.resolve_again().await);
-        let addresses: Vec<_> = cluster.topology.bootstrap.iter().map(|found| found.address).collect();
+        let (topology, _) = publish(cluster(), vec![], |topology| !topology.bootstrap.is_empty()).await;
+        let addresses: Vec<_> = topology.bootstrap.iter().map(|found| found.address).collect();
         assert_eq!(addresses, [SocketAddr::from(([127, 0, 0, 1], 9092))]);
-        assert!(!cluster.resolve_again().await);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_takes_for_ever_delays_no_other() {
+        let mut cluster = cluster();
+        cluster.lookup = |name| match name.as_str() {
+            "slow:1" | "nosuchhost.invalid:1" => Box::pin(std::future::pending()),
+            _ => Box::pin(std::future::ready(vec![SocketAddr::from(([10, 0, 0, 1], 1))])),
+        };
+        let mut news = broker(1, "slow", 1);
+        news.brokers.push((2, "fast".into(), 1));
+
+        let later = broker(3, "later", 1);
+        let known =
+            |topology: &Topology| topology.knows_broker(2, "fast", 1) && topology.knows_broker(3, "later", 1);
+        let (topology, _) = publish(cluster, vec![news, later], known).await;
+        assert!(!topology.brokers.contains_key(&1) && topology.ports.contains_key(&1));
     }
 }

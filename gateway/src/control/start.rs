@@ -174,14 +174,9 @@ fn bind(index: u16, listener: &Listener, workers: usize) -> Result<Vec<Port>, St
 fn cluster(index: u16, listener: &Listener, workers: usize, bound: &[Port]) -> Cluster {
     let ports: BTreeMap<i32, Option<u16>> =
         bound.iter().filter_map(|port| Some((port.node_id?, Some(port.number)))).collect();
-    Cluster {
-        listener: index,
-        upstream: listener.upstream.clone(),
-        bind: listener.bind.ip(),
-        broker_port_base: listener.broker_port_base,
-        workers,
-        topology: Topology { ports: Arc::new(ports), ..Topology::default() },
-    }
+    let topology = Topology { ports: Arc::new(ports), ..Topology::default() };
+    let (bind, base) = (listener.bind.ip(), listener.broker_port_base);
+    Cluster::new(index, listener.upstream.clone(), bind, base, workers, topology)
 }
 
 /// Gives each worker its socket of every port.

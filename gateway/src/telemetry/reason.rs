@@ -66,6 +66,8 @@ reasons! {
     UpstreamUnreachable = "upstream_unreachable",
     /// The broker behind this port is not known yet and the request needs it.
     UnknownBroker = "unknown_broker",
+    /// A response named a broker for which the control thread had no port in time.
+    LearnTimeout = "learn_timeout",
     /// The kernel could not hand out a connection: out of descriptors or memory.
     Accept = "accept",
     /// A fault of our own ended the connection.

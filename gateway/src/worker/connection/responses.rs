@@ -23,7 +23,8 @@ use crate::topology::Topology;
 
 /// Bytes queued towards the client, per connection, before the upstream is not read any more.
 const QUEUED_BYTES_MAX: usize = 1024 * 1024;
-/// Longest wait for the control thread to resolve and bind what a response named.
+/// Longest wait for the control thread to resolve and bind what a response named. Of a name that takes longer the
+/// client gets the port all the same: it is asked again there until the broker is known.
 const LEARN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl<D: Driver> Connection<D> {
@@ -188,6 +189,9 @@ impl<D: Driver> Connection<D> {
             match result {
                 Ok(()) if book.learned.is_empty() || late => return Ok(self.pool.slice_from(out)),
                 Err(RewriteError::UnknownNode { .. }) if !late => {}
+                Err(error @ RewriteError::UnknownNode { .. }) => {
+                    return Err(Close::refused(Reason::LearnTimeout, error));
+                }
                 Err(error) => return Err(Close::refused(Reason::Malformed, error)),
                 Ok(()) => {}
             }

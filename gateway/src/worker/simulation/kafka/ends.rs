@@ -4,6 +4,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_harness::broker::Outcome;
+use bytes::Bytes;
+
 use super::super::super::Worker;
 use super::super::super::driver::Completion;
 use super::super::super::driver::faulty::{Faults, Faulty, Network, Peer};
@@ -15,7 +18,7 @@ use super::requests::{Planned, Planner};
 use super::world::{gateway_address, worker};
 use crate::mailbox::{ControlMailbox, ToWorker};
 use crate::telemetry::Reason;
-use crate::topology::CurrentTopology;
+use crate::topology::{CurrentTopology, Topology};
 
 #[test]
 fn what_was_received_before_a_drain_is_forwarded() {
@@ -138,6 +141,29 @@ fn an_idle_client_is_closed_when_brokers_would_have_done_it() {
     assert_eq!(stage.refused(Reason::Idle), 1);
 }
 
+#[test]
+fn a_broker_that_is_not_learned_in_time_ends_the_connection_under_its_name() {
+    let mut stage =
+        Stage::knowing(|brokers| Topology { ports: Arc::default(), ..control::complete(brokers) });
+    let client = stage.client();
+    let request = stage.metadata();
+    client.write(&request);
+    stage.turns(SETTLING_TURNS);
+    let upstream = stage.upstream();
+    let answer = match stage.brokers.ask(NODE, request.slice(4..)) {
+        Outcome::Answer(answer) => answer,
+        _ => panic!("a metadata request has an answer"),
+    };
+    assert_eq!(upstream.write(&answer), answer.len());
+    stage.turns(SETTLING_TURNS);
+    stage.after(Duration::from_secs(4));
+    assert!(!client.at_end());
+
+    stage.after(Duration::from_secs(2));
+    assert!(client.at_end());
+    assert_eq!((stage.refused(Reason::LearnTimeout), stage.refused(Reason::Malformed)), (1, 0));
+}
+
 /// A worker on a network that is as it should be; the test is its clients and its brokers.
 struct Stage {
     network: Network,
@@ -148,9 +174,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::knowing(control::complete)
+    }
+
+    fn knowing(topology: impl FnOnce(&Brokers) -> Topology) -> Self {
         let network = Network::new(1, Faults::default());
         let brokers = Brokers::new(&network, false);
-        let topology = Arc::new(CurrentTopology::from_pointee(control::complete(&brokers)));
+        let topology = Arc::new(CurrentTopology::from_pointee(topology(&brokers)));
         let (worker, mailbox) = worker(&network, &topology, true, MAILBOX);
         Self { network, brokers, worker, mailbox }
     }
@@ -171,6 +201,12 @@ impl Stage {
     /// What the gateway has connected to the broker.
     fn upstream(&self) -> Peer {
         self.network.accept(node_address(NODE)).expect("a request goes upstream")
+    }
+
+    fn metadata(&self) -> Bytes {
+        let topics = self.brokers.topic_ids();
+        let planner = Planner { network: &self.network, topics: &topics, client: 1, node_id: NODE };
+        planner.introduction().remove(1).frame
     }
 
     fn fetches(&self, from: i32, count: usize) -> Vec<u8> {
