@@ -1,35 +1,33 @@
 //! Who sends a request, as Kafka prints it: `User:name`.
 
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::X509Name;
+use x509_parser::x509::{AttributeTypeAndValue, RelativeDistinguishedName, X509Name};
 
 /// Principal of a client whose identity cannot be read.
 const UNKNOWN: &str = "User:unknown";
 
 /// The principal of a verified client certificate: its subject as Kafka's default principal builder prints it, the
-/// RFC 2253 form with the most specific attribute first, such as `User:CN=billing,OU=apps,O=Example,C=US`.
+/// RFC 2253 form with the most specific attribute first, such as `User:CN=billing,OU=apps,O=Example,C=US`. A subject of
+/// which one attribute cannot be read is unknown as a whole: a principal with a gap would be that of other subjects too.
 pub fn certificate_principal(der: &[u8]) -> String {
-    match X509Certificate::from_der(der) {
-        Ok((_, certificate)) => format!("User:{}", distinguished_name(certificate.subject())),
-        Err(_) => UNKNOWN.to_owned(),
-    }
+    let certificate = X509Certificate::from_der(der).ok();
+    let name = certificate.and_then(|(_, certificate)| distinguished_name(certificate.subject()));
+    name.map_or_else(|| UNKNOWN.to_owned(), |name| format!("User:{name}"))
 }
 
 /// RFC 2253 section 2: attributes of the last relative name first, joined by commas; attributes of one relative name
-/// are joined by plus signs.
-fn distinguished_name(name: &X509Name<'_>) -> String {
-    let mut relative: Vec<String> = name
-        .iter_rdn()
-        .map(|relative| {
-            let attributes = relative.iter().map(|attribute| {
-                let value = attribute.as_str().unwrap_or_default();
-                format!("{}={}", keyword(&attribute.attr_type().to_id_string()), escape(value))
-            });
-            attributes.collect::<Vec<_>>().join("+")
-        })
-        .collect();
+/// are joined by plus signs. `None` when a value is no string of one byte a character or UTF-8.
+fn distinguished_name(name: &X509Name<'_>) -> Option<String> {
+    let attribute = |attribute: &AttributeTypeAndValue<'_>| {
+        let value = attribute.as_str().ok()?;
+        Some(format!("{}={}", keyword(&attribute.attr_type().to_id_string()), escape(value)))
+    };
+    let relative = |relative: &RelativeDistinguishedName<'_>| {
+        Some(relative.iter().map(attribute).collect::<Option<Vec<_>>>()?.join("+"))
+    };
+    let mut relative: Vec<String> = name.iter_rdn().map(relative).collect::<Option<_>>()?;
     relative.reverse();
-    relative.join(",")
+    Some(relative.join(","))
 }
 
 /// Keyword of an attribute type, RFC 2253 section 2.3; others keep their dotted number.
@@ -84,6 +82,20 @@ mod tests {
     #[test]
     fn a_certificate_that_cannot_be_read_is_unknown() {
         assert_eq!(certificate_principal(b"no certificate"), "User:unknown");
+    }
+
+    #[test]
+    fn subjects_with_an_attribute_that_is_no_plain_string_share_no_name() {
+        let mut parameters = rcgen::CertificateParams::default();
+        let mut name = rcgen::DistinguishedName::new();
+        name.push(rcgen::DnType::OrganizationName, "Example");
+        let wide = rcgen::string::BmpString::try_from("billing").expect("of the basic plane");
+        name.push(rcgen::DnType::CommonName, rcgen::DnValue::BmpString(wide));
+        parameters.distinguished_name = name;
+        let key = rcgen::KeyPair::generate().expect("aws-lc-rs makes keys");
+        let certificate = parameters.self_signed(&key).expect("a plain certificate");
+
+        assert_eq!(certificate_principal(certificate.der()), "User:unknown");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn mistakes(source: &str) -> Vec<String> {
 
 #[test]
 fn every_mistake_has_its_place_and_says_what_is_allowed() {
-    let table: [(&str, &str, &str); 46] = [
+    let table: [(&str, &str, &str); 47] = [
         ("version = 1", "", "p.toml:1:1: the file needs `version`: `version = 1`"),
         ("version = 1", "version = 2", "p.toml:1:11: `version` must be an integer from 1 to 1, not 2"),
         (
@@ -178,6 +178,11 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"hash\", key = \"pseudonyms\", length = 4 }",
             "p.toml:12:58: `length` must be an integer from 8 to 64, not 4",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"hash\", key = \"pseudonyms\", length = 15 }",
+            "p.toml:12:8: a hash of 15 digits gives two record keys one value too soon, which merges them on a compacted topic: `length` of at least 16, or `parts` without `key`",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
