@@ -72,11 +72,6 @@ impl Policy {
         self.generation
     }
 
-    /// The level of a record that no rule matches.
-    pub fn default_level(&self) -> Level {
-        self.default_level
-    }
-
     /// Whether and under which header names records are labelled.
     pub fn labels(&self) -> &Labels {
         &self.labels

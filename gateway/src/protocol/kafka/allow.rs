@@ -43,20 +43,6 @@ pub enum Refusal {
     CutOff,
 }
 
-impl Refusal {
-    /// Value of the metric label `reason`.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::UnknownKey { .. } => "unknown_key",
-            Self::InterBroker { .. } => "inter_broker",
-            Self::UnsupportedVersion { .. } => "unsupported_version",
-            Self::NotInspected { .. } => "not_inspected",
-            Self::NoToken => "no_token",
-            Self::CutOff => "cut_off",
-        }
-    }
-}
-
 /// What to do with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

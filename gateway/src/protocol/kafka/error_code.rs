@@ -13,10 +13,6 @@ impl ErrorCode {
     pub const CORRUPT_MESSAGE: Self = Self(2);
     /// No such topic or partition. Clients refresh their metadata and retry.
     pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self(3);
-    /// The batch is larger than the broker takes.
-    pub const MESSAGE_TOO_LARGE: Self = Self(10);
-    /// Not appended, to be retried without a metadata refresh.
-    pub const NOT_ENOUGH_REPLICAS: Self = Self(19);
     /// The broker does not know the version.
     pub const UNSUPPORTED_VERSION: Self = Self(35);
     /// The request does not satisfy a policy.
