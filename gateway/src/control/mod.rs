@@ -24,7 +24,7 @@ use crate::policy::Policy;
 use crate::steering::Steering;
 use crate::telemetry::{Exposition, PolicyState};
 use crate::topology::{CurrentTopology, Learned};
-use cluster::Published;
+use cluster::{Cluster, Published};
 use reload::{Reloader, Trigger};
 use start::{Started, Worker};
 
@@ -91,30 +91,13 @@ impl Control {
         policy_state.generation.store(policy.generation(), Relaxed);
         let sink: Arc<Mutex<CountingSink>> = Arc::default();
         let readiness = Arc::new(Readiness::new(config.state_dir.clone()));
-        let counters = steering.as_ref().map(Steering::counters);
-        let exposition = Arc::new(Exposition {
-            workers: workers.iter().map(|worker| worker.counters.clone()).collect(),
-            sink: sink.clone(),
-            policy: policy_state.clone(),
-            steer_picks: Box::new(move || counters.as_ref().map(|counters| counters.picks().collect())),
-        });
+        let exposition = exposition(&workers, sink.clone(), policy_state.clone(), steering.as_ref());
         tokio::spawn(serve_admin(admin, exposition, readiness.clone()));
-
-        let (published_to, published) = mpsc::unbounded_channel();
         let unresolved = clusters.iter().map(|cluster| cluster.listener).collect();
-        let learned = clusters
-            .into_iter()
-            .map(|cluster| {
-                let (learned_to, learned) = mpsc::unbounded_channel();
-                tokio::spawn(cluster.run(learned, published_to.clone()));
-                learned_to
-            })
-            .collect();
-        let (reload, asked) = mpsc::channel(RELOADS_WAITING);
-        let (policies_to, policies) = mpsc::unbounded_channel();
-        let path = config.policy.clone();
+        let (learned, published) = spawn_clusters(clusters);
+        let path = config.policy;
         let reloader = Reloader::new(path.clone(), keys, policy_state, policy.generation(), policy_source);
-        tokio::spawn(reloader.run(asked, policies_to));
+        let (reload, policies) = spawn_reloader(reloader);
         let watcher = reload::watch(&path, reload.clone())
             .inspect_err(|error| warn!(%error, "the policy file is not watched; SIGHUP reloads it"))
             .ok();
@@ -258,6 +241,42 @@ impl Control {
 
 /// Reloads that may wait: more ask for nothing new.
 const RELOADS_WAITING: usize = 4;
+
+fn exposition(
+    workers: &[Worker],
+    sink: Arc<Mutex<CountingSink>>,
+    policy: Arc<PolicyState>,
+    steering: Option<&Steering>,
+) -> Arc<Exposition> {
+    let counters = steering.map(Steering::counters);
+    Arc::new(Exposition {
+        workers: workers.iter().map(|worker| worker.counters.clone()).collect(),
+        sink,
+        policy,
+        steer_picks: Box::new(move || counters.as_ref().map(|counters| counters.picks().collect())),
+    })
+}
+
+/// Starts a task for each cluster: the way to tell it what workers learned, and what all of them publish.
+fn spawn_clusters(
+    clusters: Vec<Cluster>,
+) -> (Vec<mpsc::UnboundedSender<Learned>>, mpsc::UnboundedReceiver<Published>) {
+    let (published_to, published) = mpsc::unbounded_channel();
+    let spawn = |cluster: Cluster| {
+        let (learned_to, learned) = mpsc::unbounded_channel();
+        tokio::spawn(cluster.run(learned, published_to.clone()));
+        learned_to
+    };
+    (clusters.into_iter().map(spawn).collect(), published)
+}
+
+/// Starts the task that compiles policies: the way to ask it, and what it has compiled.
+fn spawn_reloader(reloader: Reloader) -> (mpsc::Sender<Trigger>, mpsc::UnboundedReceiver<Arc<Policy>>) {
+    let (reload, asked) = mpsc::channel(RELOADS_WAITING);
+    let (policies_to, policies) = mpsc::unbounded_channel();
+    tokio::spawn(reloader.run(asked, policies_to));
+    (reload, policies)
+}
 
 async fn serve_admin(listener: TcpListener, exposition: Arc<Exposition>, readiness: Arc<Readiness>) {
     let served = match tokio::net::TcpListener::from_std(listener) {

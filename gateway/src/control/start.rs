@@ -99,35 +99,27 @@ pub(super) fn start(config: Config) -> Result<Started, StartError> {
     let cores = allowed_cores();
     let count = config.workers.count.resolve(cores.len());
     let settings = config.listeners.iter().enumerate().map(settings).collect::<Result<Vec<_>, _>>()?;
-    let mut ports = Vec::new();
-    let mut clusters = Vec::new();
-    for (index, listener) in config.listeners.iter().enumerate() {
-        let index = index as u16;
-        let bound = bind(index, listener, count)?;
-        clusters.push(cluster(index, listener, count, &bound));
-        ports.extend(bound);
-    }
-    let admin = TcpListener::bind(config.admin.bind)
-        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-        .map_err(|error| StartError::Bind { name: "admin".to_owned(), address: config.admin.bind, error })?;
-    let (steering, mut loads) = steer(count, &ports);
+    let (ports, clusters) = bind_all(&config.listeners, count)?;
+    let admin = bind_admin(config.admin.bind)?;
+    let (steering, loads) = steer(count, &ports);
     let notify = Arc::new(Notify::new());
     let topologies: Vec<_> = clusters
         .iter()
         .map(|cluster| Arc::new(CurrentTopology::from_pointee(cluster.topology.clone())))
         .collect();
-    let mut workers = Vec::with_capacity(count);
-    for (index, ports) in divide(ports, count).into_iter().enumerate() {
-        let setup = WorkerSetup {
-            index,
-            core: cores.get(index).copied(),
-            listeners: settings.iter().cloned().zip(topologies.iter().cloned()).collect(),
-            ports,
-            policy: policy.clone(),
-            load: loads.pop_front(),
-        };
-        workers.push(spawn(setup, config.workers.io, notify.clone())?);
-    }
+    let listeners: Vec<_> = settings.into_iter().zip(topologies.iter().cloned()).collect();
+    let setup = |(index, (ports, load))| WorkerSetup {
+        index,
+        core: cores.get(index).copied(),
+        listeners: listeners.clone(),
+        ports,
+        policy: policy.clone(),
+        load,
+    };
+    let loads = loads.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let setups = divide(ports, count).into_iter().zip(loads).enumerate().map(setup);
+    let workers: Vec<Worker> =
+        setups.map(|setup| spawn(setup, config.workers.io, notify.clone())).collect::<Result<_, _>>()?;
     info!(workers = count, io = config.workers.io.as_str(), generation = FIRST_GENERATION, "serving");
     Ok(Started {
         config,
@@ -141,6 +133,23 @@ pub(super) fn start(config: Config) -> Result<Started, StartError> {
         workers,
         admin,
     })
+}
+
+/// Binds the ports of every listener; what is behind them is one cluster each.
+fn bind_all(listeners: &[Listener], workers: usize) -> Result<(Vec<Port>, Vec<Cluster>), StartError> {
+    let (mut ports, mut clusters) = (Vec::new(), Vec::new());
+    for (index, listener) in (0..).zip(listeners) {
+        let bound = bind(index, listener, workers)?;
+        clusters.push(cluster(index, listener, workers, &bound));
+        ports.extend(bound);
+    }
+    Ok((ports, clusters))
+}
+
+fn bind_admin(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
+        .map_err(|error| StartError::Bind { name: "admin".to_owned(), address, error })
 }
 
 /// One bound port: a reuseport group with a socket for each worker.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::super::buffers::Slice;
 use super::super::driver::Driver;
 use super::super::frames::{FrameReader, RESPONSE_HEAD_BYTES};
-use super::super::session::{ReplyState, Response};
+use super::super::session::{Exchange, ReplyState, Response};
 use super::super::shared::AddressBook;
 use super::super::transport::Link;
 use super::{Close, Connection, Side, lost_or_tls};
@@ -124,9 +124,20 @@ impl<D: Driver> Connection<D> {
         {
             return Err(Close::refused(Reason::Correlation, "the upstream answered another request"));
         }
+        let answer = self.rewrite(&exchange, frame).await?;
+        self.update(|session| {
+            session.replies.extend(exchange.reply, answer);
+            session.replies.set(exchange.reply, ReplyState::Ready);
+        });
+        self.shared.counters.answered(self.io.now() - exchange.started);
+        Ok(())
+    }
+
+    /// The answer as the client gets it; logins are followed on the way.
+    async fn rewrite(&self, exchange: &Exchange, frame: Slice) -> Result<Slice, Close> {
         let version = exchange.api_version;
         let malformed = |error| Close::refused(Reason::Malformed, error);
-        let answer = match &exchange.response {
+        Ok(match &exchange.response {
             Response::Opaque => frame,
             Response::ApiVersions => {
                 let mut out = self.pool.vec(frame.len());
@@ -161,13 +172,7 @@ impl<D: Driver> Connection<D> {
                 });
                 frame
             }
-        };
-        self.update(|session| {
-            session.replies.extend(exchange.reply, answer);
-            session.replies.set(exchange.reply, ReplyState::Ready);
-        });
-        self.shared.counters.answered(self.io.now() - exchange.started);
-        Ok(())
+        })
     }
 
     /// Rewrites an answer. What it names and the snapshot lacks goes to the control thread first, so that every
