@@ -119,13 +119,22 @@ impl Gateway {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill_process(self.pid()?, signal)?)
+    }
+
     /// Tells it to drain and waits for its end.
     ///
     /// # Errors
     ///
     /// When it does not end in time.
     pub fn stop(mut self) -> Result<ExitStatus> {
-        kill_process(self.pid()?, Signal::TERM)?;
+        self.signal(Signal::TERM)?;
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {

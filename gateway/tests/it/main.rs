@@ -4,6 +4,7 @@ mod cli;
 mod kafka;
 mod netns;
 mod observe;
+mod operate;
 mod pipelined_login;
 mod steered_gateway;
 mod steering;
