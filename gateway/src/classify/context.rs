@@ -368,6 +368,10 @@ pub(super) struct Near {
     last_words: Vec<u16>,
     /// As `start`.
     value: usize,
+    /// What [`Words::find`] reported of the text after `end`.
+    words_after: Vec<u16>,
+    /// As `start`.
+    end: usize,
     memory: Vec<Remembered>,
 }
 
@@ -391,13 +395,21 @@ impl Near {
     /// Nothing is near, nothing remembered.
     pub(super) fn new() -> Self {
         let memory = vec![Remembered::default(); REMEMBERED_KEYS];
-        let (words, last_words) = (Vec::with_capacity(64), Vec::with_capacity(8));
-        Self { words, start: 0, is_key: false, last_words, value: 0, memory }
+        Self {
+            words: Vec::with_capacity(64),
+            start: 0,
+            is_key: false,
+            last_words: Vec::with_capacity(8),
+            value: 0,
+            words_after: Vec::with_capacity(64),
+            end: 0,
+            memory,
+        }
     }
 
     /// Forgets the start at hand: another text begins.
     pub(super) fn begin_text(&mut self) {
-        (self.start, self.value) = (0, 0);
+        (self.start, self.value, self.end) = (0, 0, 0);
     }
 
     /// Looks at the last words of the key of the value at `start`, unless it did already.
@@ -464,12 +476,23 @@ impl Near {
     }
 
     /// Whether a word of `owner` is in the text after `end`, in a value without a key of its own.
-    pub(super) fn has_after(&self, words: &Words, field: &[u8], end: usize, owner: u16) -> bool {
-        let mut has = false;
-        if !self.is_key {
-            words.find(&field[end..after(field, end)], |word| has |= words.owns(word, owner));
+    pub(super) fn has_after(
+        &mut self,
+        words: &Words,
+        field: &[u8],
+        offset: usize,
+        end: usize,
+        owner: u16,
+    ) -> bool {
+        if self.is_key {
+            return false;
         }
-        has
+        if self.end != offset + end + 1 {
+            self.end = offset + end + 1;
+            self.words_after.clear();
+            words.find(&field[end..after(field, end)], |word| self.words_after.push(word));
+        }
+        self.words_after.iter().any(|word| words.owns(*word, owner))
     }
 }
 

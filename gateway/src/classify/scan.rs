@@ -32,8 +32,8 @@ pub struct Scratch {
     last: Vec<Last>,
     near: Near,
     pub(super) work: Work,
-    /// Fields with escapes, ascending.
-    pub(super) escaped: Vec<u32>,
+    /// Where escapes may begin, ascending.
+    pub(super) escapes: Vec<u32>,
     unescaped: Unescaped,
     /// Findings in them.
     hidden: Vec<Finding>,
@@ -58,7 +58,7 @@ impl Scratch {
             last: vec![Last::default(); engine.specs.len()],
             near: Near::new(),
             work: Work::default(),
-            escaped: Vec::with_capacity(64),
+            escapes: Vec::with_capacity(256),
             unescaped: Unescaped::default(),
             hidden: Vec::new(),
         }
@@ -80,7 +80,7 @@ impl Engine {
         findings: &mut Vec<Finding>,
     ) -> Result<(), ScanError> {
         self.scan_as_written(scratch, text, fields, findings)?;
-        if !scratch.escaped.is_empty() {
+        if !scratch.escapes.is_empty() {
             self.scan_unescaped(scratch, text, fields, findings)?;
         }
         findings.sort_unstable_by_key(|finding| {
@@ -105,7 +105,7 @@ impl Engine {
             return Err(ScanError::TextTooLarge { bytes: text.len(), bytes_max: TEXT_BYTES_MAX });
         }
         scratch.starts.clear();
-        scratch.escaped.clear();
+        scratch.escapes.clear();
         scratch.work = Work::for_text(text.len());
         self.find_starts(scratch, text, fields)?;
         if scratch.starts.is_empty() {
@@ -128,10 +128,7 @@ impl Engine {
     ) -> Result<(), ScanError> {
         let mut unescaped = std::mem::take(&mut scratch.unescaped);
         let mut hidden = std::mem::take(&mut scratch.hidden);
-        unescaped.clear();
-        for index in &scratch.escaped {
-            unescaped.push(text, *index, fields[*index as usize]);
-        }
+        unescaped.fill(text, fields, &scratch.escapes);
         let outcome = self.scan_as_written(scratch, unescaped.text(), unescaped.fields(), &mut hidden);
         if !hidden.is_empty() {
             findings.extend(hidden.iter().map(|finding| unescaped.written(finding)));
@@ -221,14 +218,8 @@ impl Engine {
                 continue;
             }
             let found = Match { field: here.field, start, end };
-            let spec = &self.specs[usize::from(member.detector)];
-            let Some(end) = member.validator.accept(found).filter(|_| !is_allowed(spec, &found)) else {
-                continue;
-            };
             work.spend(STEPS_PER_MATCH)?;
-            if !self.context_agrees(member, &found, here.offset, near) {
-                continue;
-            }
+            let Some(end) = self.accept(member, found, here.offset, near) else { continue };
             let end_offset = here.offset + end as u32;
             if again {
                 if end_offset > last.end {
@@ -264,6 +255,17 @@ impl Engine {
         }
     }
 
+    /// The end of the finding that a match is. The context is asked first where it refuses most.
+    fn accept(&self, member: &Member, found: Match<'_>, offset: u32, near: &mut Near) -> Option<usize> {
+        let needs_word = member.context == Context::Required;
+        if needs_word && !self.context_agrees(member, &found, offset, near) {
+            return None;
+        }
+        let spec = &self.specs[usize::from(member.detector)];
+        let end = member.validator.accept(found).filter(|_| !is_allowed(spec, &found))?;
+        (needs_word || self.context_agrees(member, &found, offset, near)).then_some(end)
+    }
+
     /// Whether the words around a match let it be a finding.
     fn context_agrees(&self, member: &Member, found: &Match<'_>, offset: u32, near: &mut Near) -> bool {
         if member.context == Context::None && !member.has_not_keywords {
@@ -278,7 +280,10 @@ impl Engine {
         near.look(words, found.field, offset as usize, found.start);
         match member.context {
             Context::None if !near.has(words, owner + 1) => true,
-            _ => near.has(words, owner) || near.has_after(words, found.field, found.end, owner),
+            _ => {
+                near.has(words, owner)
+                    || near.has_after(words, found.field, offset as usize, found.end, owner)
+            }
         }
     }
 }

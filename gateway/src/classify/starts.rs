@@ -28,8 +28,7 @@ impl Engine {
             work: &mut scratch.work,
             cursor: Cursor::new(text, fields),
             starts_max: STARTS_MIN + text.len() / BYTES_PER_START,
-            escaped: &mut scratch.escaped,
-            escaped_end: 0,
+            escapes: &mut scratch.escapes,
             colons_end: 0,
             colon_places: 0,
             failure: None,
@@ -67,9 +66,8 @@ struct Starts<'a> {
     work: &'a mut Work,
     cursor: Cursor<'a>,
     starts_max: usize,
-    /// Fields with escapes, and where the last of them ends.
-    escaped: &'a mut Vec<u32>,
-    escaped_end: usize,
+    /// Where escapes may begin.
+    escapes: &'a mut Vec<u32>,
     /// Colons before this offset belong to a run of which so many places were seen.
     colons_end: usize,
     colon_places: u32,
@@ -83,7 +81,7 @@ impl Starts<'_> {
         match trigger {
             Trigger::Token => return self.token(engine, place),
             Trigger::Key => return self.key(engine, place),
-            Trigger::Escape => return self.escape(place),
+            Trigger::Escape => return self.escapes.push(place as u32),
             _ => {}
         }
         let groups = &engine.by_trigger[trigger as usize];
@@ -138,18 +136,6 @@ impl Starts<'_> {
         if !groups.is_empty() {
             let value = context::value_of(text, place);
             self.add(groups, value, place..value + 1);
-        }
-    }
-
-    /// An escape at `place`: notes its field, once.
-    #[inline]
-    fn escape(&mut self, place: usize) {
-        if place < self.escaped_end {
-            return;
-        }
-        if let Some((index, field)) = self.cursor.field_of(place, place + 1) {
-            self.escaped.push(index);
-            self.escaped_end = field.end as usize;
         }
     }
 

@@ -34,48 +34,46 @@ impl Unescaped {
     pub(super) fn of(text: &[u8]) -> Option<Self> {
         let mut unescaped = Self::default();
         let field = Field { record: 0, part: Part::Value, start: 0, end: text.len() as u32 };
-        unescaped.push(text, 0, field);
+        let places: Vec<u32> =
+            (0..field.end).filter(|at| Escape::at(&text[*at as usize..]).is_some()).collect();
+        unescaped.push(text, 0, field, &places);
         (unescaped.steps.len() > 1).then_some(unescaped)
     }
 
-    /// Forgets all fields; the memory stays.
-    pub(super) fn clear(&mut self) {
+    /// Replaces all by those of `fields` in which something of `places`, ascending, lies: there escapes may begin.
+    pub(super) fn fill(&mut self, text: &[u8], fields: &[Field], places: &[u32]) {
         self.text.clear();
         self.fields.clear();
         self.origins.clear();
         self.steps.clear();
+        let mut rest = places;
+        while let Some(place) = rest.first() {
+            let index = fields.partition_point(|field| field.end <= *place);
+            let Some(field) = fields.get(index) else { break };
+            let inside = rest.partition_point(|place| *place < field.end);
+            self.push(text, index as u32, *field, &rest[..inside]);
+            rest = &rest[inside..];
+        }
     }
 
-    /// Adds a field, the one of that index, after the others.
-    pub(super) fn push(&mut self, text: &[u8], index: u32, field: Field) {
+    /// Adds a field, the one of that index, after the others; its escapes begin at some of `places`.
+    fn push(&mut self, text: &[u8], index: u32, field: Field, places: &[u32]) {
         let start = self.offset();
         self.steps.push(Step { decoded: start, written: field.start });
-        let mut rest = &text[field.range()];
-        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'\\' | b'%' | b'&')) {
-            let (before, from) = rest.split_at(at);
+        let mut copied = field.start as usize;
+        for place in places.iter().map(|place| *place as usize) {
+            let Some(before) = text.get(copied..place) else { continue };
+            let Some(escape) = escape_after(before, &text[place..field.end as usize]) else { continue };
             self.text.extend_from_slice(before);
-            rest = &from[self.push_one(from, field.end - from.len() as u32)..];
+            self.text.push(escape.value);
+            copied = place + escape.length;
+            self.steps.push(Step { decoded: self.offset(), written: copied as u32 });
         }
-        self.text.extend_from_slice(rest);
-        let end = self.offset();
-        self.fields.push(Field { start, end, ..field });
+        self.text.extend_from_slice(&text[copied..field.end as usize]);
+        self.fields.push(Field { start, end: self.offset(), ..field });
         self.origins.push(index);
         // Between fields, so that the end of one and the start of the next are two offsets.
         self.text.push(b'\n');
-    }
-
-    /// Adds what `from`, at offset `written`, begins with: the character of an escape, or a byte; after a backslash
-    /// that is none, two, since the first may escape the second. Returns the bytes read.
-    fn push_one(&mut self, from: &[u8], written: u32) -> usize {
-        let Some(escape) = Escape::at(from) else {
-            let plain = if from[0] == b'\\' { from.len().min(2) } else { 1 };
-            self.text.extend_from_slice(&from[..plain]);
-            return plain;
-        };
-        self.text.push(escape.value);
-        let step = Step { decoded: self.offset(), written: written + escape.length as u32 };
-        self.steps.push(step);
-        escape.length
     }
 
     fn offset(&self) -> u32 {
@@ -120,6 +118,12 @@ impl Unescaped {
     }
 }
 
+/// The escape with which `text` begins, unless its backslash is itself escaped.
+fn escape_after(before: &[u8], text: &[u8]) -> Option<Escape> {
+    let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+    Escape::at(text).filter(|_| text[0] != b'\\' || backslashes % 2 == 0)
+}
+
 /// Makes one of the findings of a detector that overlap; `findings` are sorted as a scan leaves them afterwards.
 pub(super) fn join(findings: &mut Vec<Finding>) {
     findings.sort_unstable_by_key(|finding| (finding.detector, finding.field, finding.start));
@@ -156,13 +160,14 @@ mod tests {
         ];
         for (written, decoded, value, expected) in table {
             let text = format!("#{written}!");
+            let places: Vec<u32> = (0..text.len() as u32).collect();
+            let fields = [field(0, 1), field(1, text.len() - 1), field(text.len() - 1, text.len())];
             let mut unescaped = Unescaped::default();
-            unescaped.push(text.as_bytes(), 7, field(1, text.len() - 1));
-            unescaped.push(text.as_bytes(), 8, field(text.len() - 1, text.len()));
+            unescaped.fill(text.as_bytes(), &fields, &places[1..]);
             assert_eq!(unescaped.text(), format!("{decoded}\n!\n").as_bytes());
             let start = decoded.find(value).unwrap();
             let found = unescaped.written(&finding(0, start, start + value.len()));
-            assert_eq!((&text[found.range()], found.field), (expected, 7));
+            assert_eq!((&text[found.range()], found.field), (expected, 1));
         }
     }
 
