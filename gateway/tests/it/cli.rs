@@ -212,6 +212,39 @@ fn check_names_the_detectors_that_cost_much() {
     assert_eq!(stderr(&gateway(&["check", "--policy", &cheap], b"")), "");
 }
 
+/// The commands of the page that teaches policies, over the policy that its examples make.
+#[test]
+fn the_page_of_policies_shows_what_is_printed() {
+    let page = include_str!("../../../docs/policies.md");
+    let blocks = |kind: &str| {
+        let opening = format!("```{kind}\n");
+        let bodies = page.split(&opening).skip(1).map(|rest| rest.split("```").next().expect("a block ends"));
+        bodies.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mine = file("my.toml", blocks("toml").join("\n").as_bytes()).display().to_string();
+    let wrong = "version = 1\n\n[[rule]]\nid = \"cards\"\ndetectors = [\"credit_crad\"]\nlevel = \"regulated\"\n\
+                 mask = { operator = \"hash\" }\n";
+    let wrong = file("wrong.toml", wrong.as_bytes()).display().to_string();
+    let mut shown = 0;
+    for block in blocks("console") {
+        let (command, printed) = block.split_once('\n').expect("a command has a line of its own");
+        // The overview at the top of the page lists commands alone.
+        if printed.starts_with('$') {
+            continue;
+        }
+        let command = command.strip_prefix("$ ").expect("a command");
+        let (input, command) = command.split_once(" | ").unwrap_or(("", command));
+        let input = input.strip_prefix("echo '").and_then(|input| input.strip_suffix('\'')).unwrap_or("");
+        let named = |name: &str| name.replace("my.toml", &mine).replace("wrong.toml", &wrong);
+        let arguments: Vec<String> = command.split(' ').skip(1).map(named).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = gateway(&arguments, format!("{input}\n").as_bytes());
+        assert_eq!(format!("{}{}", stdout(&output), stderr(&output)), named(printed), "{command}");
+        shown += 1;
+    }
+    assert_eq!(shown, 2, "commands with what they print");
+}
+
 #[test]
 fn wrong_usage_has_its_own_exit_code() {
     for arguments in [&["check"][..], &["scan"], &["scan", "--policy", "p", "--threads", "0"], &["fly"]] {
