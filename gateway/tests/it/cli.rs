@@ -126,8 +126,11 @@ fn detectors_are_listed_one_a_line() {
 
 #[test]
 fn policy_tests_name_the_table_that_failed() {
-    let policies = ["default.toml", "payment-cards.toml", "secrets-only.toml"].map(shipped);
-    let output = gateway(&["policy", "test", &policies[0], &policies[1], &policies[2]], b"");
+    let names = ["default", "payment-cards", "secrets-only", "health-records", "eu-personal-data"];
+    let policies = names.map(|name| shipped(&format!("{name}.toml")));
+    let arguments: Vec<&str> =
+        ["policy", "test"].into_iter().chain(policies.iter().map(String::as_str)).collect();
+    let output = gateway(&arguments, b"");
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
 
     let failing = format!("{EXAMPLE}[[test]]\nrecord = \"4111 1111 1111 1111\"\nlevel = \"public\"\n");

@@ -6,10 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-const POLICIES: [(&str, &str); 3] = [
+const POLICIES: [(&str, &str); 5] = [
     ("default.toml", include_str!("../../../../policies/default.toml")),
     ("payment-cards.toml", include_str!("../../../../policies/payment-cards.toml")),
     ("secrets-only.toml", include_str!("../../../../policies/secrets-only.toml")),
+    ("health-records.toml", include_str!("../../../../policies/health-records.toml")),
+    ("eu-personal-data.toml", include_str!("../../../../policies/eu-personal-data.toml")),
 ];
 
 /// A shipped policy, compiled as `gateway policy test` does it.
