@@ -4,11 +4,12 @@
 //!   RING_BYTES               receive ring, the cache budget
 //! + RING_EXTRA_BYTES_MAX     its growth while slow readers hold its blocks
 //! + HEAP_FREE_BYTES_MAX      heap blocks that wait for their next use
-//! + QUEUED_BYTES_MAX         bytes queued on the worker's sockets
+//! + QUEUED_BYTES_MAX         bytes queued on the worker's sockets, and answers that wait for their client
+//! + LARGE_FRAME_BYTES_MAX    frames above 256 KiB that have not come to their end
 //! ```
 //!
 //! Beyond the sum, each connection may hold what it is entitled to alone: the two `*_BYTES_PRESSED` bounds of
-//! its sockets, and one frame of at most the listener's limit, whose buffer grows only as bytes arrive.
+//! its sockets, one received piece, and the first 256 KiB of a frame.
 //!
 //! Inspection reuses its buffers (text, records, findings, edits, a dozen in all), each up to [`KEPT_BYTES`]. A single
 //! large batch takes more; [`reuse`] gives that back. How much more is bounded by the limits on text and counts that
@@ -26,6 +27,10 @@ pub const HEAP_FREE_BYTES_MAX: usize = 16 * MIB;
 
 /// Bytes queued on all sockets of a worker, both directions, above which every socket is held to its `PRESSED` bound.
 pub const QUEUED_BYTES_MAX: usize = 64 * MIB;
+
+/// Bytes of large frames under way on all connections: a connection reserves its whole frame before it receives more
+/// than the first 256 KiB, and waits for room. One frame alone always has room, whatever the listener's limit.
+pub const LARGE_FRAME_BYTES_MAX: usize = 128 * MIB;
 
 /// Bytes received but not yet taken by the connection, per socket: above, the receive is cancelled until the
 /// connection has taken half of it. Covers the largest batch that stays in cache (256 KiB) twice.
@@ -59,12 +64,12 @@ pub fn reuse<T>(buffer: &mut Vec<T>) {
 
 /// The sum.
 pub const WORKER_BYTES_MAX: usize =
-    RING_BYTES + RING_EXTRA_BYTES_MAX + HEAP_FREE_BYTES_MAX + QUEUED_BYTES_MAX;
+    RING_BYTES + RING_EXTRA_BYTES_MAX + HEAP_FREE_BYTES_MAX + QUEUED_BYTES_MAX + LARGE_FRAME_BYTES_MAX;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-const _: () = assert!(WORKER_BYTES_MAX <= 128 * MIB, "a worker fits beside others on a small host");
+const _: () = assert!(WORKER_BYTES_MAX <= 256 * MIB, "a worker fits beside others on a small host");
 const _: () =
     assert!(INBOUND_BYTES_PRESSED < INBOUND_BYTES_MAX && OUTBOUND_BYTES_PRESSED < OUTBOUND_BYTES_MAX);
 const _: () = assert!(INBOUND_BYTES_MAX <= RING_BYTES, "one socket cannot hold the whole ring");

@@ -74,6 +74,8 @@ reasons! {
     Panic = "panic",
     /// The client connected, and no whole request came in time.
     FirstRequest = "first_request",
+    /// A frame above 256 KiB stopped in the middle for longer than others can wait for the room that it takes.
+    StalledFrame = "stalled_frame",
     /// Nothing came on the connection for longer than brokers keep idle ones.
     Idle = "idle",
     /// The connection was still busy when the drain deadline passed.

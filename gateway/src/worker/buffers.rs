@@ -505,6 +505,11 @@ fn class_of(capacity: usize) -> usize {
     }
 }
 
+/// Bytes of the heap block that [`Pool::vec`] takes for `bytes`.
+pub(super) fn block_bytes(bytes: usize) -> usize {
+    CLASS_BYTES.into_iter().find(|&class| class >= bytes).unwrap_or(bytes)
+}
+
 fn ring_layout(shape: RingShape) -> Layout {
     Layout::from_size_align(shape.block_bytes, PAGE_BYTES)
         .expect("a multiple of the page, far below isize::MAX")

@@ -4,7 +4,7 @@
 //! once into a buffer of its own, which grows with the bytes that are really there. An opaque response is not
 //! assembled at all: after its head has been read, its slices go on as they come.
 
-use super::buffers::{Pool, Slice};
+use super::buffers::{Pool, Slice, block_bytes};
 use crate::protocol::kafka::frame::{FrameError, Framed, PREFIX_BYTES, RESPONSE_BYTES_MIN, framed};
 
 /// Up to this size a frame buffer is taken at once; above, it grows with the bytes that came.
@@ -47,6 +47,13 @@ impl FrameReader {
         if let Some(rest) = &mut self.rest {
             rest.detach();
         }
+    }
+
+    /// Bytes of the whole buffer of the frame under way, if it is one whose buffer grows as it comes.
+    pub(super) fn large_frame(&self) -> Option<usize> {
+        let size = u32::from_be_bytes(*self.partial.first_chunk()?);
+        let bytes = PREFIX_BYTES + size as usize;
+        (bytes > AT_ONCE_BYTES).then(|| block_bytes(bytes))
     }
 
     /// The next whole frame, size prefix included; `None` when more bytes are needed. Sizes outside the limits are

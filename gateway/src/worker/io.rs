@@ -185,8 +185,24 @@ impl<D: Driver> Io<D> {
 
     /// As [`writable`](Self::writable), for tasks that wait for several things.
     pub fn poll_writable(&self, socket: SocketId) -> Poll<io::Result<()>> {
-        let outbound_max = self.0.borrow().bounds().outbound;
-        self.poll_flushed_below(socket, outbound_max)
+        self.poll_flushed_below(socket, self.outbound_bytes_max())
+    }
+
+    /// Bytes that may be queued for one socket now, by the memory budget.
+    pub fn outbound_bytes_max(&self) -> usize {
+        self.0.borrow().bounds().outbound
+    }
+
+    /// Counts bytes that wait at a connection to be sent as queued on its socket.
+    pub(super) fn note_waiting(&self, socket: SocketId, bytes: usize) {
+        self.0.borrow_mut().note_waiting(socket, bytes);
+    }
+
+    /// Waits until the worker has room for a large frame, and reserves it.
+    pub(super) async fn frame_room(&self, bytes: usize) -> FrameRoom<D> {
+        poll_fn(|_| if self.0.borrow_mut().reserve_frame(bytes) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
+        FrameRoom { io: self.clone(), bytes }
     }
 
     /// Tells the peer, after everything queued, that nothing more comes.
@@ -270,6 +286,18 @@ impl<D: Driver> Drop for Connecting<'_, D> {
         if let Some(socket) = self.socket.take() {
             self.io.close(socket);
         }
+    }
+}
+
+/// Room for one large frame, until it is dropped.
+pub(super) struct FrameRoom<D: Driver> {
+    io: Io<D>,
+    bytes: usize,
+}
+
+impl<D: Driver> Drop for FrameRoom<D> {
+    fn drop(&mut self) {
+        self.io.0.borrow_mut().release_frame(self.bytes);
     }
 }
 

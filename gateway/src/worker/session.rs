@@ -142,6 +142,20 @@ impl<B: AsRef<[u8]>> ReplyQueue<B> {
         }
     }
 
+    /// True when the head waits for the upstream: only reading on from there helps, whatever has piled up behind it.
+    pub(super) fn waits_for_upstream(&self) -> bool {
+        self.replies
+            .front()
+            .is_some_and(|head| head.state == ReplyState::AwaitUpstream && head.bytes.is_empty())
+    }
+
+    /// Gives up what a busy time has left, when nobody waits for an answer.
+    fn shrink(&mut self) {
+        if self.is_empty() {
+            (self.replies, self.spare) = Default::default();
+        }
+    }
+
     /// Every piece that has not been handed to the writer.
     pub(super) fn pieces_mut(&mut self) -> impl Iterator<Item = &mut B> {
         self.replies.iter_mut().flat_map(|reply| &mut reply.bytes)
@@ -244,6 +258,14 @@ impl Session {
         }
     }
 
+    /// For a silent connection: gives up what a busy time has left.
+    pub(super) fn shrink(&mut self) {
+        self.replies.shrink();
+        if self.exchanges.is_empty() {
+            self.exchanges = VecDeque::new();
+        }
+    }
+
     /// The broker answered a handshake. Whose login cannot be read is unknown, whatever the broker knows of it.
     pub(super) fn handshake_answered(&mut self, handshake: Handshake, accepted: bool) {
         self.login = accepted.then(|| Login::new(handshake));
@@ -317,6 +339,23 @@ mod tests {
         assert_eq!(queue.pop(), None);
         assert!(queue.decided(Ticket(3), ReplyState::Ready));
         assert_eq!(queue.pop(), Some([1]));
+    }
+
+    #[test]
+    fn a_silent_session_holds_no_buffer() {
+        let mut queue = ReplyQueue::default();
+        let ids: Vec<ReplyId> = (0..512).map(|_| queue.push(ReplyState::AwaitUpstream)).collect();
+        for &id in &ids {
+            (0..10).for_each(|piece| queue.extend(id, [piece]));
+            queue.set(id, ReplyState::Ready);
+        }
+        queue.shrink();
+        assert_eq!(std::iter::from_fn(|| queue.pop()).count(), 512 * 10, "a busy queue keeps everything");
+
+        queue.shrink();
+        assert_eq!((queue.replies.capacity(), queue.spare.capacity()), (0, 0));
+        let next = queue.push(ReplyState::AwaitUpstream);
+        assert!(next > ids[511], "ids go on");
     }
 
     #[test]

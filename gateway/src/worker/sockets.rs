@@ -49,6 +49,12 @@ pub(super) struct State<D> {
     sockets: Vec<Option<Socket>>,
     arena: QueueArena,
     in_flight: usize,
+    /// Answers that wait for their client, on all connections.
+    waiting: usize,
+    /// Reserved for large frames.
+    frames: usize,
+    /// Somebody waits for room for a large frame.
+    frames_awaited: bool,
     /// Sockets that want something of the driver after this pass.
     dirty: Vec<SocketId>,
     completions: Vec<Completion>,
@@ -59,6 +65,8 @@ pub(super) struct State<D> {
 pub(super) struct Limits {
     /// On all sockets; above, each has its `pressed` bounds.
     pub(super) queued: usize,
+    /// Of large frames under way.
+    pub(super) frames: usize,
     pub(super) relaxed: Bounds,
     pub(super) pressed: Bounds,
 }
@@ -73,6 +81,7 @@ pub(super) struct Bounds {
 impl Limits {
     const BUDGET: Self = Self {
         queued: budget::QUEUED_BYTES_MAX,
+        frames: budget::LARGE_FRAME_BYTES_MAX,
         relaxed: Bounds { inbound: budget::INBOUND_BYTES_MAX, outbound: budget::OUTBOUND_BYTES_MAX },
         pressed: Bounds { inbound: budget::INBOUND_BYTES_PRESSED, outbound: budget::OUTBOUND_BYTES_PRESSED },
     };
@@ -96,6 +105,8 @@ struct Socket {
     inbound: Queue,
     outbound: Queue,
     in_flight: usize,
+    /// Bytes that wait at its connection to be sent.
+    waiting: usize,
     receive: Receive,
     /// The receive is not started again once it is off.
     stopping: bool,
@@ -157,6 +168,9 @@ impl<D: Driver> State<D> {
             sockets: Vec::new(),
             arena: QueueArena::default(),
             in_flight: 0,
+            waiting: 0,
+            frames: 0,
+            frames_awaited: false,
             dirty: Vec::new(),
             completions: Vec::with_capacity(COMPLETIONS_PER_PASS),
         }
@@ -257,15 +271,41 @@ impl<D: Driver> State<D> {
         socket.closing = true;
         self.arena.clear(&mut socket.inbound);
         self.arena.clear(&mut socket.outbound);
+        self.waiting -= std::mem::take(&mut socket.waiting);
         if let Some(task) = socket.owner.take().and_then(|task| self.schedule.tasks.get_mut(task)) {
             task.sockets.retain(|&owned| owned != id);
         }
         self.driver.close(id);
     }
 
-    /// Bytes queued on all sockets, both directions.
+    /// Bytes queued on all sockets, both directions, and at their connections.
     pub(super) fn queued_bytes(&self) -> usize {
-        self.arena.bytes() + self.in_flight
+        self.arena.bytes() + self.in_flight + self.waiting
+    }
+
+    /// So many bytes wait at the connection of this socket to be sent.
+    pub(super) fn note_waiting(&mut self, id: SocketId, bytes: usize) {
+        if let Some(socket) = find(&mut self.sockets, id) {
+            self.waiting = self.waiting + bytes - std::mem::replace(&mut socket.waiting, bytes);
+        }
+    }
+
+    /// Reserves room for a large frame; false while there is none.
+    pub(super) fn reserve_frame(&mut self, bytes: usize) -> bool {
+        let room = self.frames == 0 || self.frames + bytes <= self.limits.frames;
+        if room {
+            self.frames += bytes;
+        }
+        self.frames_awaited |= !room;
+        room
+    }
+
+    /// Gives room for a large frame back.
+    pub(super) fn release_frame(&mut self, bytes: usize) {
+        self.frames -= bytes;
+        if std::mem::take(&mut self.frames_awaited) {
+            self.schedule.wake_all();
+        }
     }
 
     /// Sockets that are not closed yet.
@@ -461,6 +501,7 @@ impl Socket {
             inbound: Queue::default(),
             outbound: Queue::default(),
             in_flight: 0,
+            waiting: 0,
             receive: Receive::Off,
             stopping: false,
             connected: false,

@@ -26,7 +26,7 @@ use tracing::{debug, warn};
 use super::buffers::{Pool, Slice};
 use super::driver::{Driver, SocketId};
 use super::frames::FrameReader;
-use super::io::Io;
+use super::io::{FrameRoom, Io};
 use super::session::Session;
 use super::shared::{Endpoint, Shared};
 use super::transport::Link;
@@ -38,9 +38,13 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Longest wait for the first whole request, the TLS handshake included: whoever connects has something to ask.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A connection on which nothing has come for so long, and at most for twice as long, ends. Above the broker's default
-/// `connections.max.idle.ms`, so that where brokers end idle connections they do it first.
+/// A connection on which nothing has come for so long ends. Above the broker's default `connections.max.idle.ms`, so
+/// that where brokers end idle connections they do it first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(660);
+
+/// How often a connection looks whether it is silent: the grain of `IDLE_TIMEOUT`, and longest pause within a frame
+/// for which others may wait.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why a connection ends before its client has finished.
 #[derive(Debug)]
@@ -80,6 +84,8 @@ struct Connection<D: Driver> {
     /// The upstream is a bootstrap server standing in for a broker whose address is not known yet.
     stand_in: Cell<bool>,
     session: RefCell<Session>,
+    /// Reserved for a large frame under way, from each side.
+    rooms: [RefCell<Option<FrameRoom<D>>>; 2],
     /// The session has changed since the loops were polled.
     changed: Cell<bool>,
     /// A whole request has come.
@@ -113,6 +119,7 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
         upstream: OnceCell::new(),
         stand_in: Cell::new(false),
         session,
+        rooms: Default::default(),
         changed: Cell::new(false),
         asked: Cell::new(false),
         heard: Cell::new(false),
@@ -178,6 +185,8 @@ impl<D: Driver> Connection<D> {
                     return Poll::Ready(Ok(()));
                 }
                 if !self.changed.get() {
+                    let waiting = self.session.borrow().replies.bytes();
+                    self.io.note_waiting(self.client.socket(), waiting);
                     return Poll::Pending;
                 }
             }
@@ -191,11 +200,36 @@ impl<D: Driver> Connection<D> {
         if !self.asked.get() {
             return Close::refused(Reason::FirstRequest, "no whole request has come");
         }
-        // A flag instead of a time: it costs the hot path a store.
-        while self.heard.replace(false) || !self.session.borrow().exchanges.is_empty() {
-            self.io.sleep_until(self.io.now() + IDLE_TIMEOUT).await;
+        let mut silent = Duration::ZERO;
+        while silent < IDLE_TIMEOUT {
+            self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
+            // A flag instead of a time: it costs the hot path a store.
+            if self.heard.replace(false) {
+                silent = Duration::ZERO;
+                continue;
+            }
+            if self.rooms.iter().any(|room| room.borrow().is_some()) {
+                return Close::refused(Reason::StalledFrame, "others may wait for the room that it takes");
+            }
+            let mut session = self.session.borrow_mut();
+            session.shrink();
+            silent = if session.exchanges.is_empty() { silent + LOOK_INTERVAL } else { Duration::ZERO };
         }
         Close::refused(Reason::Idle, "nothing has come for long")
+    }
+
+    /// Before more is received: the worker must have room for a large frame that has begun.
+    async fn make_room(&self, side: Side, reader: &FrameReader) {
+        let Some(bytes) = reader.large_frame() else { return };
+        if self.rooms[side as usize].borrow().is_none() {
+            let room = self.io.frame_room(bytes).await;
+            self.rooms[side as usize].replace(Some(room));
+        }
+    }
+
+    /// A frame has come to its end.
+    fn leave_room(&self, side: Side) {
+        self.rooms[side as usize].replace(None);
     }
 
     fn report(&self, close: &Close) {
@@ -216,6 +250,7 @@ impl<D: Driver> Connection<D> {
             // A failed TLS session takes nothing more; there is nobody left to tell.
             let _ = self.client.send(&self.io, &self.pool, piece);
         }
+        self.io.note_waiting(self.client.socket(), 0);
         let deadline = self.io.now() + LINGER;
         let _timer = self.io.sleep_until(deadline);
         let links = [Some(&self.client), self.upstream.get()];

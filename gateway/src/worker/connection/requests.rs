@@ -37,7 +37,9 @@ enum Outbound {
 impl<D: Driver> Connection<D> {
     /// Reads requests until the client finishes, one is refused or the gateway drains; those before are answered.
     pub(super) async fn requests(&self) -> Result<(), Close> {
-        match self.read_requests().await {
+        let read = self.read_requests().await;
+        self.leave_room(Side::Client);
+        match read {
             // A broker handles one request after the other: what came before the refused one has its answer.
             Err(refused @ Close::Refused(..)) if !refused.is_upstreams() => self.report(&refused),
             // Nothing can be written any more, but what the upstream answered before has yet to be read:
@@ -60,6 +62,7 @@ impl<D: Driver> Connection<D> {
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
             while let Some(mut frame) = self.next_request(&mut reader)? {
+                self.leave_room(Side::Client);
                 if !self.asked.replace(true) {
                     self.identify_by_certificate();
                 }
@@ -75,6 +78,7 @@ impl<D: Driver> Connection<D> {
                     self.io.yield_now().await;
                 }
             }
+            self.make_room(Side::Client, &reader).await;
         }
         Ok(())
     }

@@ -21,8 +21,6 @@ use crate::protocol::kafka::{api_versions, frame, produce_response, rewrite, sas
 use crate::telemetry::{Direction, Reason};
 use crate::topology::Topology;
 
-/// Bytes queued towards the client, per connection, before the upstream is not read any more.
-const QUEUED_BYTES_MAX: usize = 1024 * 1024;
 /// Longest wait for the control thread to resolve and bind what a response named. Of a name that takes longer the
 /// client gets the port all the same: it is asked again there until the broker is known.
 const LEARN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +35,11 @@ impl<D: Driver> Connection<D> {
             self.shared.counters.received(Direction::Upstream, slice.len());
             reader.push(slice);
             while self.response(&mut reader).await? {}
-            self.until(|session| session.replies.bytes() <= QUEUED_BYTES_MAX).await;
+            self.until(|session| {
+                let replies = &session.replies;
+                replies.waits_for_upstream() || replies.bytes() <= self.io.outbound_bytes_max()
+            })
+            .await;
         }
         let session = self.session.borrow();
         if session.requests_done && session.exchanges.is_empty() {
@@ -75,7 +77,11 @@ impl<D: Driver> Connection<D> {
         let frame = reader
             .next(&self.pool, frame_bytes_min, frame::FRAME_BYTES_MAX)
             .map_err(|error| Close::refused(Reason::FrameSize, error))?;
-        let Some(frame) = frame else { return Ok(false) };
+        let Some(frame) = frame else {
+            self.make_room(Side::Upstream, reader).await;
+            return Ok(false);
+        };
+        self.leave_room(Side::Upstream);
         self.beside(reader, pin!(self.answer(frame))).await?;
         Ok(true)
     }

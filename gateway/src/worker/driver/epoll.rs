@@ -14,7 +14,7 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, sockopt};
 
-use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net, take_front};
+use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front};
 use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
@@ -289,7 +289,7 @@ impl Epoll {
         let over = error.is_some() || queue.is_empty();
         if over {
             queue.clear();
-            self.spare_queues.push(queue);
+            keep(&mut self.spare_queues, queue);
         } else {
             socket.sending = Some(queue);
         }
@@ -375,7 +375,7 @@ impl Driver for Epoll {
         let Some(socket) = self.sockets.remove(id) else { return };
         if let Some(mut queue) = socket.sending {
             queue.clear();
-            self.spare_queues.push(queue);
+            keep(&mut self.spare_queues, queue);
         }
         self.local.push(Completion::Closed { socket: id });
     }

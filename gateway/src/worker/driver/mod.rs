@@ -216,12 +216,29 @@ fn take_front(queue: &mut VecDeque<Slice>, mut bytes: usize) {
     }
 }
 
+/// Keeps what a send that is over leaves for the next one, unless that is more than a burst of sends needs again.
+fn keep<T>(spares: &mut Vec<T>, spare: T) {
+    if spares.len() < SPARE_SENDS_MAX {
+        spares.push(spare);
+    }
+}
+
+/// Some 10 KiB each: as many as sockets that send in one pass of a busy worker.
+const SPARE_SENDS_MAX: usize = 256;
+
 /// Most slices of one send: a quarter of Linux's `UIO_MAXIOV`, and a page of `iovec`s.
 pub const GATHER_MAX: usize = 256;
 
 #[cfg(test)]
-mod token_tests {
+mod unit_tests {
     use super::*;
+
+    #[test]
+    fn spares_of_a_burst_go_again() {
+        let mut spares = Vec::new();
+        (0..10 * SPARE_SENDS_MAX).for_each(|spare| keep(&mut spares, spare));
+        assert_eq!(spares.len(), SPARE_SENDS_MAX);
+    }
 
     #[test]
     fn tokens_survive_the_kernel() {

@@ -26,7 +26,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, addr::SocketAddrArg};
 
-use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, net, take_front};
+use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front};
 use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
@@ -307,7 +307,7 @@ impl Uring {
         if over {
             socket.lets_go = false;
             gather.slices.clear();
-            self.headers.push(gather);
+            keep(&mut self.headers, gather);
         } else {
             if socket.lets_go {
                 gather.slices.iter_mut().for_each(Slice::detach);

@@ -5,8 +5,10 @@ mod broker;
 mod client;
 mod control;
 mod ends;
+mod memory;
 mod requests;
 mod splits;
+mod stage;
 mod stalls;
 mod world;
 

@@ -1,0 +1,133 @@
+//! What peers can make the gateway hold.
+
+use std::time::Duration;
+
+use super::super::super::driver::faulty::Peer;
+use super::super::super::sockets::{Bounds, Limits};
+use super::stage::{SETTLING_TURNS, Stage};
+use crate::telemetry::Reason;
+
+#[test]
+fn answers_that_nobody_reads_are_not_received() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let client = stage.client();
+    let request = stage.fetches(0, 1);
+    client.write(&request);
+    stage.turns(SETTLING_TURNS);
+    let upstream = stage.upstream();
+    let mut answer = vec![0; ANSWER_BYTES];
+    answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
+    answer[4..8].copy_from_slice(&request[8..12]);
+
+    let mut sent = 0;
+    for _ in 0..2 * ANSWER_BYTES / 4096 {
+        sent += upstream.write(&answer[sent..]);
+        stage.turns(1);
+    }
+    let queued = stage.worker.executor.io().queued_bytes();
+    assert!(queued < ANSWER_BYTES / 8, "{queued} bytes wait for the client");
+
+    let mut received = Vec::new();
+    for _ in 0..2 * ANSWER_BYTES / 64 {
+        sent += upstream.write(&answer[sent..]);
+        client.read(&mut received);
+        stage.turns(1);
+    }
+    assert!(received == answer, "{} of {ANSWER_BYTES} bytes", received.len());
+}
+
+#[test]
+fn answers_of_its_own_do_not_keep_the_gateway_from_the_upstream() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = Limits { relaxed: LIMITS.pressed, ..LIMITS };
+    let client = stage.client();
+    let requests = stage.fetches(0, 2);
+    client.write(&requests);
+    // Each is answered by the gateway: ApiVersions of a version that does not exist.
+    for _ in 0..100 {
+        client.write(&[0, 0, 0, 10, 0, 18, 0, 99, 0, 0, 0, 7, 0xff, 0xff]);
+    }
+    (0..100).for_each(|_| stage.turns(SETTLING_TURNS));
+    let upstream = stage.upstream();
+
+    let answers = stage.answers(&requests);
+    let (first, second) = answers.split_at(answers.len() / 2);
+    let mut received = Vec::new();
+    for answer in [first, second] {
+        upstream.write(answer);
+        stage.turns(SETTLING_TURNS);
+        client.read(&mut received);
+    }
+    assert!(received.starts_with(&answers), "{received:?}");
+}
+
+#[test]
+fn large_frames_wait_for_room_one_after_the_other() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let clients = [stage.client(), stage.client()];
+    let frame = large_request();
+    let mut sent = [0; 2];
+    send(&mut stage, &clients, &mut sent, &frame[..frame.len() - 100]);
+    // The gateway takes all of the one, and of the other no more than the beginning.
+    assert_eq!(sent.iter().max(), Some(&(frame.len() - 100)));
+    assert!(*sent.iter().min().unwrap() < 280_000, "{sent:?}");
+
+    send(&mut stage, &clients, &mut sent, &frame);
+    assert_eq!(sent, [frame.len(); 2]);
+    for _ in &clients {
+        let upstream = stage.upstream();
+        let mut forwarded = Vec::new();
+        for _ in 0..2 * frame.len() / 4096 {
+            upstream.read(&mut forwarded);
+            stage.turns(1);
+        }
+        assert!(forwarded == frame, "{} of {} bytes", forwarded.len(), frame.len());
+    }
+}
+
+#[test]
+fn a_large_frame_that_stops_in_the_middle_ends_its_connection() {
+    let mut stage = Stage::new();
+    let client = stage.client();
+    client.write(&stage.fetches(0, 1));
+    let frame = large_request();
+    send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame[..frame.len() - 1]);
+    stage.after(Duration::from_secs(31));
+    stage.after(Duration::from_secs(59));
+    assert!(!client.at_end());
+
+    (0..2).for_each(|_| stage.after(Duration::from_secs(60)));
+    assert!(client.at_end());
+    assert_eq!(stage.refused(Reason::StalledFrame), 1);
+}
+
+/// Has each client send as much of the rest of `bytes` as the gateway takes.
+fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
+    for _ in 0..4 * bytes.len() / 1024 {
+        for (client, sent) in clients.iter().zip(&mut *sent) {
+            *sent += client.write(&bytes[*sent..]);
+        }
+        stage.turns(1);
+    }
+}
+
+/// A request that is relayed unread (ListOffsets v1, without a client id) and takes a block of the class above 256 KiB.
+fn large_request() -> Vec<u8> {
+    let mut frame = vec![0; 300_000];
+    frame[..4].copy_from_slice(&(300_000_u32 - 4).to_be_bytes());
+    frame[4..14].copy_from_slice(&[0, 2, 0, 1, 0, 0, 0, 9, 0xff, 0xff]);
+    frame
+}
+
+/// Room for one large frame, and little else.
+const LIMITS: Limits = Limits {
+    queued: 4096,
+    frames: 1 << 20,
+    relaxed: Bounds { inbound: 4096, outbound: 1 << 14 },
+    pressed: Bounds { inbound: 256, outbound: 256 },
+};
+
+/// Bytes of an answer that would pile up.
+const ANSWER_BYTES: usize = 400_000;
