@@ -22,6 +22,8 @@ use crate::payload::DetectorIndex;
 pub struct Engine {
     pub(super) specs: Vec<DetectorSpec>,
     pub(super) groups: Vec<Group>,
+    /// For each group.
+    pub(super) heads: Vec<Head>,
     /// For each trigger, in the order of [`Trigger::ALL`], its groups.
     pub(super) by_trigger: [Vec<u16>; Trigger::ALL.len()],
     /// Groups by the first bytes of a token.
@@ -61,8 +63,6 @@ pub(super) struct Group {
     pub(super) edges: Edges,
     pub(super) reach: Reach,
     pub(super) forward: Forward,
-    /// Bytes with which a match begins.
-    pub(super) first_bytes: ByteSet,
     /// For each pattern of the automaton.
     pub(super) members: Vec<Member>,
     /// Longest match of any member, bytes.
@@ -71,6 +71,25 @@ pub(super) struct Group {
     pub(super) context: Context,
     /// The members' context words.
     pub(super) keywords: WordSet,
+}
+
+/// What of a group is looked at in every place: apart from the rest, so that all fit into few cache lines.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// From the place back to the start; `None` when automata find it.
+    pub(super) back: Option<usize>,
+    /// Bytes with which a match begins.
+    pub(super) first_bytes: ByteSet,
+}
+
+impl Head {
+    fn of(group: &Group) -> Self {
+        let back = match &group.reach {
+            Reach::Match(Back::Bytes(length)) => Some(*length),
+            _ => None,
+        };
+        Self { back, first_bytes: group.forward.first_bytes() }
+    }
 }
 
 /// One alternative of a shape.
@@ -290,6 +309,7 @@ impl Draft {
             specs: specs.to_vec(),
             prefixes,
             keys,
+            heads: groups.iter().map(Head::of).collect(),
             groups,
             by_trigger: self.by_trigger,
             minimum: self.minimum.unwrap_or(NO_MINIMUM),
@@ -315,7 +335,6 @@ impl GroupDraft {
         Ok(Group {
             edges: self.edges,
             reach: self.reach,
-            first_bytes: forward.first_bytes(),
             forward,
             members: self.members,
             bytes_max,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::context;
-use super::engine::{Engine, Group};
+use super::engine::{Engine, Group, Head};
 use super::hyperscan::ScanFailure;
 use super::plan::{Back, Reach};
 use super::scan::{BYTES_PER_START, Here, STARTS_MIN, Scratch};
@@ -23,6 +23,7 @@ impl Engine {
     ) -> Result<(), ScanError> {
         let mut starts = Starts {
             groups: &self.groups,
+            heads: &self.heads,
             starts: &mut scratch.starts,
             begins: &mut scratch.begins,
             work: &mut scratch.work,
@@ -61,6 +62,7 @@ impl Engine {
 /// Turns places into starts.
 struct Starts<'a> {
     groups: &'a [Group],
+    heads: &'a [Head],
     starts: &'a mut Vec<u64>,
     begins: &'a mut Vec<usize>,
     work: &'a mut Work,
@@ -191,14 +193,14 @@ impl Starts<'_> {
         let here = Here { field: bytes, offset: field.start, index: 0 };
         let place = place - field.start as usize;
         for index in groups {
-            let group = &self.groups[usize::from(*index)];
-            match &group.reach {
-                Reach::Match(Back::Bytes(length)) => {
-                    if let Some(start) = place.checked_sub(*length) {
-                        push(self.starts, *index, group, here, start);
+            let (head, group) = (&self.heads[usize::from(*index)], &self.groups[usize::from(*index)]);
+            match head.back {
+                Some(back) => {
+                    if let Some(start) = place.checked_sub(back) {
+                        push(self.starts, *index, (head, group), here, start);
                     }
                 }
-                reach => self.walk(reach, *index, group, here, place),
+                None => self.walk(*index, (head, group), here, place),
             }
         }
         if self.starts.len() > self.starts_max {
@@ -207,8 +209,9 @@ impl Starts<'_> {
     }
 
     /// Adds the starts that automata find from `place`.
-    fn walk(&mut self, reach: &Reach, index: u16, group: &Group, here: Here<'_>, place: usize) {
+    fn walk(&mut self, index: u16, of: (&Head, &Group), here: Here<'_>, place: usize) {
         let Self { starts, begins, .. } = self;
+        let (group, reach) = (of.1, &of.1.reach);
         begins.clear();
         let mut read = match reach.back() {
             Back::Bytes(length) => {
@@ -223,9 +226,9 @@ impl Starts<'_> {
         };
         for begin in begins.iter() {
             match reach {
-                Reach::Match(_) => push(starts, index, group, here, *begin),
+                Reach::Match(_) => push(starts, index, of, here, *begin),
                 Reach::After(_, after) => {
-                    let add = |_, end| push(starts, index, group, here, end);
+                    let add = |_, end| push(starts, index, of, here, end);
                     read += after.ends(here.field, *begin, AFTER_BYTES_MAX, |_| true, add) + STEPS_PER_START;
                 }
             }
@@ -236,10 +239,10 @@ impl Starts<'_> {
     }
 }
 
-/// Notes a start that the edges of its group allow.
+/// Notes a start with a byte that begins a match and edges that allow it.
 #[inline]
-fn push(starts: &mut Vec<u64>, index: u16, group: &Group, here: Here<'_>, start: usize) {
-    let begins = here.field.get(start).is_some_and(|byte| group.first_bytes.contains(*byte));
+fn push(starts: &mut Vec<u64>, index: u16, (head, group): (&Head, &Group), here: Here<'_>, start: usize) {
+    let begins = here.field.get(start).is_some_and(|byte| head.first_bytes.contains(*byte));
     if begins && group.edges.allow_start(here.field, start) {
         starts.push(((here.offset as usize + start) as u64) << 16 | u64::from(index));
     }

@@ -273,6 +273,20 @@ fn confirming_is_bounded() {
     assert!(matches!(scanned, Err(super::ScanError::WorkExceeded { .. })));
 }
 
+/// Numbers of nine digits are those that most detectors try.
+#[test]
+fn numbers_in_prose_are_within_the_bound_of_work() {
+    let engine = Engine::compile(catalog::builtin()).unwrap();
+    let mut random = SplitMix(3);
+    for digits in 7..20 {
+        let number = |random: &mut SplitMix| (0..digits).map(|_| *random.pick(b"0123456789")).collect();
+        let words: Vec<Vec<u8>> =
+            (0..4000).flat_map(|_| [vec![*random.pick(b"abcdef")], number(&mut random)]).collect();
+        let (text, fields) = glue(&[words.join(&b' ')]);
+        scan(&engine, &text, &fields);
+    }
+}
+
 /// One labelled record: `{"payload":"..","truth":[{"type":"email","start":0,"end":9}]}`, offsets in bytes.
 #[derive(serde::Deserialize)]
 struct Labelled {
