@@ -158,6 +158,17 @@ impl Pool {
         Slice { pool: self.clone(), start: memory, len, block }
     }
 
+    /// As [`slice_from`](Self::slice_from), in a block that fits: few bytes that wait for long must not keep a block made
+    /// for many.
+    pub fn fitted(&self, vec: Vec<u8>) -> Slice {
+        if vec.len() >= vec.capacity() / 4 {
+            return self.slice_from(vec);
+        }
+        let slice = self.copy_of(&vec);
+        self.recycle(vec);
+        slice
+    }
+
     /// A copy of `bytes` in a heap block.
     pub fn copy_of(&self, bytes: &[u8]) -> Slice {
         let mut vec = self.vec(bytes.len());
@@ -594,6 +605,23 @@ mod tests {
             let again = pool.vec(asked);
             assert_eq!(again.as_ptr(), address, "{asked}");
         }
+    }
+
+    #[test]
+    fn few_bytes_keep_a_small_block() {
+        let pool = Pool::new(RingShape::PACKED);
+        let filled = |bytes: usize| {
+            let mut vec = pool.vec(64 * 1024);
+            vec.resize(bytes, 7);
+            vec
+        };
+        let small: Vec<Slice> = (0..100).map(|_| pool.fitted(filled(100))).collect();
+        assert_eq!(pool.bytes().heap_held, 100 * CLASS_BYTES[0]);
+        assert!(small.iter().all(|slice| slice[..] == [7; 100]));
+        drop(small);
+
+        let large = pool.fitted(filled(16 * 1024));
+        assert_eq!((large.len(), pool.bytes().heap_held), (16 * 1024, 64 * 1024));
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn drain(
         if piece.is_empty() {
             pool.recycle(piece);
         } else {
-            plaintext.push_back(pool.slice_from(piece));
+            plaintext.push_back(pool.fitted(piece));
         }
         if let Some(stream) = ended {
             return Ok(stream);
@@ -200,6 +200,6 @@ fn send_ciphertext<D: Driver>(
     while connection.wants_write() {
         connection.write_tls(&mut ciphertext)?;
     }
-    io.send(socket, pool.slice_from(ciphertext));
+    io.send(socket, pool.fitted(ciphertext));
     Ok(())
 }
