@@ -34,12 +34,13 @@ pub(super) struct Job<'a> {
     pub(super) counters: &'a WorkerCounters,
     pub(super) policy: &'a Policy,
     pub(super) scratch: &'a mut Scratch,
-    pub(super) allowance: Allowance,
+    pub(super) allowance: &'a mut Allowance,
 }
 
-/// What one request may still take, however many partitions it has: its batches are inspected without a pause for other
-/// connections.
+/// What one request may still take, however many partitions it has.
 pub(super) struct Allowance {
+    /// Bytes before other connections get their turn.
+    turn_bytes: usize,
     /// Text of compressed batches, bytes.
     text_bytes: usize,
     /// Records that are named in the answer.
@@ -48,7 +49,22 @@ pub(super) struct Allowance {
 
 impl Default for Allowance {
     fn default() -> Self {
-        Self { text_bytes: REQUEST_TEXT_BYTES_MAX, record_errors: RECORD_ERRORS_MAX }
+        Self { turn_bytes: TURN_BYTES, text_bytes: REQUEST_TEXT_BYTES_MAX, record_errors: RECORD_ERRORS_MAX }
+    }
+}
+
+impl Allowance {
+    pub(super) fn begin_turn(&mut self) {
+        self.turn_bytes = TURN_BYTES;
+    }
+
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.turn_bytes == 0
+    }
+
+    /// Takes what a batch costs: its bytes, and again those of the text that is made of them.
+    fn spend_turn(&mut self, bytes: usize) {
+        self.turn_bytes = self.turn_bytes.saturating_sub(bytes);
     }
 }
 
@@ -97,7 +113,7 @@ impl BatchInspector {
         };
         let decided = Decided::new(job.policy, job.scratch, &entry.rules, &head, job.sender);
         report::partition(job.audit, &decided, entry, partition, &self.records, job.sender);
-        self.reject(&decided, api_version, &mut job.allowance)?;
+        self.reject(&decided, api_version, job.allowance)?;
         decided.collect_edits(&mut self.edits);
         if self.edits.is_full() {
             return Err(Refusal::too_many_edits(api_version));
@@ -128,7 +144,7 @@ impl BatchInspector {
         job: &mut Job<'_>,
     ) -> Result<BatchHead, Refusal> {
         let head = self
-            .read(batch, api_version, &mut job.allowance)
+            .read(batch, api_version, job.allowance)
             .map_err(|error| Refusal::undecodable(&error, api_version))?;
         let text = self.text(batch.unwrap_or_default(), &head);
         job.policy
@@ -144,6 +160,7 @@ impl BatchInspector {
         api_version: i16,
         allowance: &mut Allowance,
     ) -> Result<BatchHead, BatchError> {
+        allowance.spend_turn(batch.map_or(0, <[u8]>::len));
         let (head, codec) = record_batch::verify(batch, api_version)?;
         let body = batch.map(blob).unwrap_or_default();
         let text = match codec {
@@ -294,6 +311,7 @@ fn decompress<'a>(
     let text = decompressor.decompress(codec, blob);
     let spent = text.map_or(text_bytes_max(blob.len()), <[u8]>::len);
     allowance.text_bytes = allowance.text_bytes.saturating_sub(spent);
+    allowance.spend_turn(spent);
     Ok(text?)
 }
 
@@ -322,8 +340,12 @@ fn label_names(labels: &Labels) -> [&[u8]; 2] {
     [labels.header.as_bytes(), labels.rules_header.as_bytes()]
 }
 
+/// Bytes that one request may have inspected before other connections get their turn: about a millisecond. Requests of
+/// clients with default settings (1 MiB) never wait.
+const TURN_BYTES: usize = 2 << 20;
+
 /// Text of all compressed batches of one request, bytes: as much as the largest uncompressed request has by default.
-/// Beyond, 300 small blobs would keep a worker busy for ten seconds.
+/// Without it, 300 small blobs would be ten seconds of work.
 const REQUEST_TEXT_BYTES_MAX: usize = FRAME_BYTES_MAX;
 
 /// Records that one answer names: enough to see what is wrong, and a bound on what a million blocked records cost.
@@ -339,7 +361,7 @@ mod tests {
         let compressed = batch(&BatchSpec { codec: Codec::Gzip, ..BatchSpec::default() });
         let plain = batch(&BatchSpec::default());
         let mut inspector = BatchInspector::default();
-        let mut allowance = Allowance { text_bytes: 10, record_errors: 0 };
+        let mut allowance = Allowance { text_bytes: 10, ..Allowance::default() };
         let mut read = |batch: &[u8]| inspector.read(Some(batch), 9, &mut allowance).map(|_| ());
 
         assert_eq!(read(&compressed), Ok(()), "the batch with which it is used up");

@@ -94,6 +94,19 @@ pub enum Inspected<F> {
     Close(Reason, String),
 }
 
+/// A request under inspection. Other connections may have their turn between two of its batches; each batch is judged by
+/// the policy that is then in force.
+pub struct Inspection<'a, B: Frames> {
+    frame: B::Frame,
+    frames: &'a B,
+    request: ProduceRequest,
+    /// Position of the batch that comes next.
+    next: usize,
+    out: Output<'a, B>,
+    refusals: Refusals,
+    allowance: Allowance,
+}
+
 /// Inspects the requests of one worker. Keeps its memory from request to request.
 pub struct Inspector {
     policy: Arc<Policy>,
@@ -117,41 +130,56 @@ impl Inspector {
         (std::mem::replace(&mut self.policy, policy), std::mem::replace(&mut self.scratch, scratch))
     }
 
-    /// Inspects one whole frame.
-    pub fn produce<B: Frames>(
+    /// Begins with one whole frame.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection is to be closed: the frame is malformed.
+    pub fn begin<'a, B: Frames>(
         &mut self,
-        mut frame: B::Frame,
-        frames: &B,
+        frame: B::Frame,
+        frames: &'a B,
+    ) -> Result<Inspection<'a, B>, (Reason, String)> {
+        let mut request = std::mem::take(&mut self.request);
+        request.parse(frame.as_ref()).map_err(|error| unparsed(&error))?;
+        let (out, refusals) = (Output::new(frames), Refusals::default());
+        Ok(Inspection { frame, frames, request, next: 0, out, refusals, allowance: Allowance::default() })
+    }
+
+    /// Inspects batches until all are done or a turn is over; true when all are.
+    pub fn step<B: Frames>(
+        &mut self,
+        inspection: &mut Inspection<'_, B>,
         sender: &Sender<'_>,
         scopes: &mut Scopes,
         audit: &mut AuditBatch,
         counters: &WorkerCounters,
-    ) -> Inspected<B::Frame> {
-        if let Err(error) = self.request.parse(frame.as_ref()) {
-            let (reason, detail) = unparsed(&error);
-            return Inspected::Close(reason, detail);
-        }
-        let (mut out, mut refusals) = (Output::new(frames), Refusals::default());
+    ) -> bool {
+        let Inspection { frame, request, next, out, refusals, allowance, .. } = inspection;
         let (policy, scratch) = (&*self.policy, &mut *self.scratch);
-        let mut job = Job { sender, audit, counters, policy, scratch, allowance: Allowance::default() };
-        for position in 0..self.request.partitions.len() {
-            let passed = self.batches.pass(&mut frame, &self.request, position, &mut out, scopes, &mut job);
-            if let Err(refusal) = passed {
-                out.remove(frame.as_ref(), &self.request, position);
-                refusals.add(frame.as_ref(), &self.request, position, refusal, counters);
+        let mut job = Job { sender, audit, counters, policy, scratch, allowance };
+        job.allowance.begin_turn();
+        while *next < request.partitions.len() && !job.allowance.is_turn_over() {
+            if let Err(refusal) = self.batches.pass(frame, request, *next, out, scopes, &mut job) {
+                out.remove(frame.as_ref(), request, *next);
+                refusals.add(frame.as_ref(), request, *next, refusal, counters);
             }
+            *next += 1;
         }
-        self.conclude(frame, frames, out, refusals)
+        *next == request.partitions.len()
     }
 
-    fn conclude<B: Frames>(
-        &self,
-        frame: B::Frame,
-        frames: &B,
-        out: Output<'_, B>,
-        Refusals { answer, close }: Refusals,
-    ) -> Inspected<B::Frame> {
-        let request = match (out.finish(frame.as_ref(), &self.request), close) {
+    /// What becomes of a request all of whose batches are done.
+    ///
+    /// # Panics
+    ///
+    /// When one is not.
+    pub fn finish<B: Frames>(&mut self, inspection: Inspection<'_, B>) -> Inspected<B::Frame> {
+        let Inspection { frame, frames, request, out, refusals: Refusals { answer, close }, .. } = inspection;
+        let written = out.finish(frame.as_ref(), &request);
+        let acks = request.acks;
+        self.request = request;
+        let (request, close) = match (written, close) {
             (Written::Empty(_), Some((reason, detail))) => return Inspected::Close(reason, detail),
             (Written::Empty(mut vec), None) => {
                 if let Some(answer) = answer {
@@ -162,8 +190,7 @@ impl Inspector {
             (Written::Nothing, close) => (frame, close),
             (Written::Frame(vec), close) => (frames.frame(vec), close),
         };
-        let (request, close) = request;
-        Inspected::Forward { request: Sealed(request), answer, acks: self.request.acks, close }
+        Inspected::Forward { request: Sealed(request), answer, acks, close }
     }
 
     /// Notes a frame of a listener that does not inspect: who sends how much where, and that nobody has looked.

@@ -61,7 +61,13 @@ impl Default for Settings {
 fn run(policy: &str, settings: Settings, frame: Vec<u8>) -> Run {
     with_inspector(policy, settings, |inspector, sender, audit| {
         let counters = WorkerCounters::default();
-        inspector.produce(frame, &Heap, sender, &mut Scopes::default(), audit, &counters)
+        let mut inspection = match inspector.begin(frame, &Heap) {
+            Ok(inspection) => inspection,
+            Err((reason, detail)) => return Inspected::Close(reason, detail),
+        };
+        let mut scopes = Scopes::default();
+        while !inspector.step(&mut inspection, sender, &mut scopes, audit, &counters) {}
+        inspector.finish(inspection)
     })
 }
 
@@ -269,4 +275,27 @@ fn labels_keep_to_the_batch_size_of_the_listeners_topics() {
         let found = frame.windows(14).any(|window| window == b"classification");
         assert_eq!(found, is_labelled, "{message_bytes_max}");
     }
+}
+
+#[test]
+fn a_large_request_lets_others_have_their_turn_between_its_batches() {
+    let (large, card) = (batch_of(&"x".repeat(900_000), false), batch_of(CARD, false));
+    let frame = frame_of(-1, &[large.clone(), card, large.clone(), large.clone(), large.clone()]);
+    let run = with_inspector(BLOCKING, Settings::default(), |inspector, sender, audit| {
+        let (mut scopes, counters) = (Scopes::default(), WorkerCounters::default());
+        let mut inspection = inspector.begin(frame, &Heap).expect("a good frame");
+        let mut step = |audit: &mut AuditBatch| {
+            let done = inspector.step(&mut inspection, sender, &mut scopes, audit, &counters);
+            (done, audit.partitions.len())
+        };
+        assert_eq!(step(audit), (false, 4), "two MiB are a turn");
+        assert_eq!(step(audit), (true, 5));
+        inspector.finish(inspection)
+    });
+
+    let Inspected::Forward { request, answer: Some(_), .. } = run.inspected else {
+        panic!("what was not refused is forwarded");
+    };
+    let forwarded = [0, 2, 3, 4].map(|index| (index, large.clone()));
+    assert!(batches_of(&request.into_frame()) == forwarded);
 }

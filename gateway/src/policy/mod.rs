@@ -36,7 +36,7 @@ use crate::payload::{DetectorIndex, Field, Level};
 use model::Rule;
 
 /// A compiled policy: immutable, `Send + Sync`, shared by `Arc`; a reload makes a new one with the next
-/// generation, and a request is judged by one generation only.
+/// generation, and a batch is judged by one generation only.
 #[derive(Debug)]
 pub struct Policy {
     generation: u64,

@@ -203,9 +203,14 @@ impl<D: Driver> Connection<D> {
 
     async fn produce(&self, frame: Slice, prefix: &RequestPrefix) -> Result<(), Close> {
         self.upstream(prefix.api_key).await?;
-        let inspected = self.inspect(|inspector, sender, scopes, audit| {
-            inspector.produce(frame, &self.pool, sender, scopes, audit, &self.shared.counters)
-        });
+        let begun = self.shared.inspector().begin(frame, &self.pool);
+        let mut inspection = begun.map_err(|(reason, detail)| Close::Refused(reason, detail))?;
+        while !self.inspect(|inspector, sender, scopes, audit| {
+            inspector.step(&mut inspection, sender, scopes, audit, &self.shared.counters)
+        }) {
+            self.io.yield_now().await;
+        }
+        let inspected = self.shared.inspector().finish(inspection);
         match inspected {
             Inspected::Forward { request, answer, acks, close } => {
                 let response = (acks != 0).then_some(Response::Produce(answer));
