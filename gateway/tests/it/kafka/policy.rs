@@ -60,7 +60,7 @@ impl Rules {
             let detectors = rule.get("detectors").and_then(toml::Value::as_array);
             let names = detectors.into_iter().flatten().filter_map(toml::Value::as_str);
             for detector in names.flat_map(detectors_of) {
-                rules.entry(detector).or_insert_with(|| expectation(rule, position));
+                rules.entry(detector).or_insert_with_key(|detector| expectation(rule, position, detector));
             }
         }
         Self(rules)
@@ -84,16 +84,21 @@ fn detectors_of(name: &str) -> Vec<String> {
     members.map(|spec| spec.id.clone()).collect()
 }
 
-fn expectation(rule: &toml::Value, position: usize) -> Expectation {
+fn expectation(rule: &toml::Value, position: usize, detector: &str) -> Expectation {
     let text = |key: &str| rule.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-    let level =
-        text("level").unwrap_or_else(|| panic!("rule {position}: the tests need a level in each rule"));
+    let level = text("level").unwrap_or_else(|| default_level(detector).to_owned());
     Expectation {
         level: LEVELS.iter().position(|name| *name == level).unwrap(),
         rule: text("id").unwrap(),
         position,
         operator: rule.get("mask").map_or(Operator::None, operator),
     }
+}
+
+/// What a record with a value of `detector` is by a rule without a level.
+fn default_level(detector: &str) -> &'static str {
+    let spec = catalog::builtin().iter().find(|spec| spec.id == detector);
+    spec.unwrap_or_else(|| panic!("no detector {detector}")).default_level.as_str()
 }
 
 fn operator(mask: &toml::Value) -> Operator {
