@@ -29,6 +29,14 @@ pub enum ScanError {
         /// The largest.
         bytes_max: usize,
     },
+    /// More findings than are decided on and masked at once.
+    #[error("{findings} findings, at most {findings_max} are decided on at once")]
+    TooManyFindings {
+        /// Their number.
+        findings: usize,
+        /// The most.
+        findings_max: usize,
+    },
     /// The pattern matcher failed.
     #[error("Hyperscan returned {code}")]
     Engine {

@@ -281,3 +281,15 @@ fn every_record_of_a_text_has_its_own_decision() {
     policy.inspect(&mut scratch, &rules, b"nothing", &[field(0, 0, 7)]).expect("a scan");
     assert!(scratch.decisions().is_empty() && scratch.patches().is_empty() && scratch.found().is_empty());
 }
+
+#[test]
+fn a_text_with_more_findings_than_are_decided_on_at_once_is_not_inspected() {
+    let policy = policy("[[rule]]\nid = \"r\"\ndetectors = [\"number\"]\nmask = { operator = \"redact\" }\n");
+    let text = "123456 ".repeat((1 << 20) + 1);
+    let field = Field { record: 0, part: Part::Value, start: 0, end: text.len() as u32 };
+    let mut scratch = policy.scratch();
+    let inspected = policy.inspect(&mut scratch, &policy.rules_for(&SCOPE), text.as_bytes(), &[field]);
+
+    assert_eq!(inspected, Err(ScanError::TooManyFindings { findings: (1 << 20) + 1, findings_max: 1 << 20 }));
+    assert!(scratch.patches().is_empty());
+}
