@@ -16,10 +16,13 @@ const BLOCK_BYTES: usize = 16;
 /// Rounds of the Feistel network: step 6.
 const ROUNDS: u8 = 10;
 
-/// Words of the largest number: half of the numerals, in radix 36 at most, and a word more for the sum.
-const WORDS_MAX: usize = 22;
+/// More bits than a numeral has: `radix <= 36`.
+const NUMERAL_BITS: usize = 6;
 
-const _: () = assert!(NUMERALS_MAX / 2 * 517 / 100 <= (WORDS_MAX - 1) * 32, "log2(36) is below 5.17");
+/// Words of the largest number: half of the numerals, and a word more for the sum.
+const WORDS_MAX: usize = 25;
+
+const _: () = assert!(NUMERALS_MAX / 2 * NUMERAL_BITS <= (WORDS_MAX - 1) * 32);
 
 /// One place of a value: `value < radix <= 36`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,7 +136,8 @@ fn number_bytes(numerals: &[Numeral]) -> usize {
             *highest = Numeral { value: numeral.radix - 1, radix: numeral.radix };
         }
         let mut words = [0; WORDS_MAX];
-        number(largest, &mut words);
+        let words = &mut words[..=half.len() * NUMERAL_BITS / 32];
+        number(largest, words);
         let bytes = words.iter().flat_map(|word| word.to_le_bytes());
         bytes.zip(1..).filter(|(byte, _)| *byte != 0).map(|(_, count)| count).last().unwrap_or(0)
     };
@@ -165,12 +169,22 @@ fn add(numerals: &mut [Numeral], words: &mut [u32]) {
     }
 }
 
-/// Divides the number in `words` and returns the remainder.
+/// Divides the number in `words` and returns the remainder. The radices of tokens are constants here, by which the
+/// processor divides without its slow division.
 fn divide(words: &mut [u32], by: u32) -> u32 {
+    match by {
+        10 => divide_with(words, |wide| (wide / 10, wide % 10)),
+        26 => divide_with(words, |wide| (wide / 26, wide % 26)),
+        by => divide_with(words, |wide| (wide / u64::from(by), wide % u64::from(by))),
+    }
+}
+
+#[inline(always)]
+fn divide_with(words: &mut [u32], divided: impl Fn(u64) -> (u64, u64)) -> u32 {
     words.iter_mut().rev().fold(0, |remainder, word| {
-        let wide = u64::from(remainder) << 32 | u64::from(*word);
-        *word = (wide / u64::from(by)) as u32;
-        (wide % u64::from(by)) as u32
+        let (quotient, remainder) = divided(u64::from(remainder) << 32 | u64::from(*word));
+        *word = quotient as u32;
+        remainder as u32
     })
 }
 
