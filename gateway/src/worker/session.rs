@@ -142,11 +142,14 @@ impl<B: AsRef<[u8]>> ReplyQueue<B> {
         }
     }
 
-    /// True when the head waits for the upstream: only reading on from there helps, whatever has piled up behind it.
+    /// True when what comes next waits for the upstream: only reading on from there helps, whatever has piled up behind.
     pub(super) fn waits_for_upstream(&self) -> bool {
-        self.replies
-            .front()
-            .is_some_and(|head| head.state == ReplyState::AwaitUpstream && head.bytes.is_empty())
+        // An entry that has been written whole is at the head until the next `pop`.
+        let mut unwritten = self
+            .replies
+            .iter()
+            .skip_while(|reply| reply.state == ReplyState::Ready && reply.bytes.is_empty());
+        unwritten.next().is_some_and(|next| next.state == ReplyState::AwaitUpstream && next.bytes.is_empty())
     }
 
     /// Gives up what a busy time has left, when nobody waits for an answer.
@@ -339,6 +342,22 @@ mod tests {
         assert_eq!(queue.pop(), None);
         assert!(queue.decided(Ticket(3), ReplyState::Ready));
         assert_eq!(queue.pop(), Some([1]));
+    }
+
+    #[test]
+    fn only_the_upstream_helps_when_what_comes_next_is_not_there() {
+        let mut queue = ReplyQueue::default();
+        assert!(!queue.waits_for_upstream(), "nothing is owed");
+        let first = queue.push(ReplyState::AwaitUpstream);
+        queue.push(ReplyState::AwaitUpstream);
+        queue.push_ready("piled up behind");
+        assert!(queue.waits_for_upstream());
+        queue.extend(first, "first");
+        queue.set(first, ReplyState::Ready);
+        assert!(!queue.waits_for_upstream(), "the client can take the first");
+
+        queue.pop();
+        assert!(queue.waits_for_upstream(), "the first is written, the second is owed");
     }
 
     #[test]
