@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use bench_harness::kafka::clients::{Answer, Header, Record, Stored};
 use bench_harness::kafka::{Library, Listener};
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{Gateway, Settings, driver};
 use super::judge::contains;
 use super::records::ID_HEADER;
 use super::world::{self, World};
@@ -60,7 +60,7 @@ impl Case {
 #[test]
 fn a_rejected_batch_fails_alone_and_a_stubbed_record_does_not_fail() {
     let world = world::shared();
-    let settings = Settings::new("block", "io_uring", policy(&world), Listener::Upstream);
+    let settings = Settings::new("block", driver(), policy(&world), Listener::Upstream);
     let gateway = Gateway::start(&settings, &world.cluster);
     let topics = CASES.iter().flat_map(|case| [case.topic("reject"), case.topic("stub")]);
     world.create_topics(&topics.collect::<Vec<_>>().join(","), 1, &[]);

@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{Gateway, Settings, driver};
 use super::policy::shipped_policy;
 use super::records::generate;
 use super::world;
@@ -31,7 +31,7 @@ struct Asked {
 #[test]
 fn answers_are_the_same_direct_and_through() {
     let world = world::shared();
-    let settings = Settings::new("equivalence", "io_uring", shipped_policy(), Listener::Upstream);
+    let settings = Settings::new("equivalence", driver(), shipped_policy(), Listener::Upstream);
     let gateway = Gateway::start(&settings, &world.cluster);
     world.create_topics(TOPIC, 1, &[]);
     let sent = generate(53, 40);

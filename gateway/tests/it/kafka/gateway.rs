@@ -197,6 +197,15 @@ fn program(folder: &Path, hosts: Option<&str>) -> Command {
 /// The drivers of the gateway's workers.
 pub(super) const DRIVERS: [&str; 2] = ["io_uring", "epoll"];
 
+/// The driver where a test runs on one of them: `GATEWAY_IO=epoll` repeats these tests on the other.
+pub(super) fn driver() -> &'static str {
+    match std::env::var("GATEWAY_IO").as_deref() {
+        Ok("epoll") => "epoll",
+        Ok(other) if other != "io_uring" => panic!("GATEWAY_IO is io_uring or epoll, not {other}"),
+        _ => "io_uring",
+    }
+}
+
 /// Ports of one gateway, from the first: two bootstrap ports, the admin endpoint, and for each listener the
 /// ports of the brokers 1 to 3 (base + node id).
 const PLAIN: u16 = 0;

@@ -2,7 +2,7 @@
 
 use bench_harness::kafka::{Cluster, Library, Listener};
 
-use super::gateway::{DRIVERS, Gateway, Settings};
+use super::gateway::{DRIVERS, Gateway, Settings, driver};
 use super::judge::Run;
 use super::policy::{Rules, shipped_policy};
 use super::records::generate;
@@ -11,7 +11,7 @@ use super::world;
 #[test]
 fn clients_log_in_at_the_broker_through_the_gateway() {
     let world = world::shared();
-    let settings = Settings::new("login", "io_uring", shipped_policy(), Listener::UpstreamSasl);
+    let settings = Settings::new("login", driver(), shipped_policy(), Listener::UpstreamSasl);
     let gateway = Gateway::start(&settings, &world.cluster);
     let sent = generate(17, 36);
     let file = world.file("login", sent.iter().map(|planted| &planted.sent));

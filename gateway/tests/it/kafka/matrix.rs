@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bench_harness::kafka::{Library, Listener};
 
-use super::gateway::{DRIVERS, Gateway, Settings};
+use super::gateway::{DRIVERS, Gateway, Settings, driver};
 use super::judge::{Run, canaries_in};
 use super::policy::{Rules, shipped_policy};
 use super::records::{Planted, generate};
@@ -138,7 +138,7 @@ fn every_client_and_codec_arrives_masked_in_order_and_once() {
 #[test]
 fn unacknowledged_records_arrive_masked() {
     let world = world::shared();
-    let settings = Settings::new("acks0", "io_uring", shipped_policy(), Listener::Upstream);
+    let settings = Settings::new("acks0", driver(), shipped_policy(), Listener::Upstream);
     let gateway = Gateway::start(&settings, &world.cluster);
     let sent = generate(13, 60);
     let file = world.file("acks0", sent.iter().map(|planted| &planted.sent));

@@ -3,7 +3,7 @@
 use bench_harness::kafka::{Library, Listener};
 use serde_json::Value;
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{Gateway, Settings, driver};
 use super::policy::shipped_policy;
 use super::records::generate;
 use super::world::{self, World};
@@ -13,7 +13,7 @@ const RECORDS: usize = 200;
 #[test]
 fn consumers_and_tools_work_through_the_gateway() {
     let world = world::shared();
-    let settings = Settings::new("relay", "io_uring", shipped_policy(), Listener::Upstream);
+    let settings = Settings::new("relay", driver(), shipped_policy(), Listener::Upstream);
     let gateway = Gateway::start(&settings, &world.cluster);
     let bootstrap = gateway.plain();
     topics_can_be_administered(&world, &bootstrap);

@@ -3,7 +3,7 @@
 use bench_harness::kafka::clients::{Header, Record, Stored};
 use bench_harness::kafka::{Library, Listener};
 
-use super::gateway::{Gateway, Settings};
+use super::gateway::{Gateway, Settings, driver};
 use super::judge::{Run, labels};
 use super::policy::{Rules, shipped_policy};
 use super::records::{Planted, generate};
@@ -12,7 +12,7 @@ use super::world::{self, World};
 #[test]
 fn transactions_commit_and_their_records_arrive_masked() {
     let world = world::shared();
-    let settings = Settings::new("transactions", "io_uring", shipped_policy(), Listener::Upstream);
+    let settings = Settings::new("transactions", driver(), shipped_policy(), Listener::Upstream);
     let gateway = Gateway::start(&settings, &world.cluster);
     let rules = Rules::shipped();
     let sent = generate(23, 60);
