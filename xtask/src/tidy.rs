@@ -33,7 +33,7 @@ const PURE: &[&str] = &["crate::worker", "crate::control", "tokio::", "io_uring:
 
 /// Files that may contain unsafe code.
 const UNSAFE_FILES: &[&str] = &[
-    "gateway/src/worker/driver/uring.rs",
+    "gateway/src/worker/driver/uring",
     "gateway/src/worker/buffers.rs",
     "gateway/src/classify/simd.rs",
     "gateway/src/classify/hyperscan.rs",
