@@ -10,7 +10,7 @@ use gateway::protocol::kafka::header::RequestHeader;
 use gateway::protocol::kafka::produce::ProduceRequest;
 use gateway::protocol::kafka::produce_response::{PartitionError, ProduceAnswer, refusal_code};
 use gateway::protocol::kafka::produce_writer::ProduceWriter;
-use gateway::protocol::kafka::sasl::{self, Login, Mechanism};
+use gateway::protocol::kafka::sasl::{self, Framing, Handshake, Login, Mechanism};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -26,7 +26,9 @@ fuzz_target!(|data: &[u8]| {
         Action::Handle(Handling::SaslAuthenticate) => {
             for mechanism in [Mechanism::Plain, Mechanism::Scram, Mechanism::OauthBearer] {
                 if let Ok(auth_bytes) = sasl::parse_authenticate(data) {
-                    Login::new(mechanism).client_message(auth_bytes, "sub");
+                    let mut login = Login::new(Handshake { framing: Framing::RawTokens, mechanism });
+                    assert!(login.takes(auth_bytes), "the first message may be anything");
+                    login.client_message(auth_bytes, "sub");
                 }
             }
         }
