@@ -28,6 +28,7 @@ use batch::{Allowance, BatchInspector, Job, topic_of};
 use output::{Output, Written};
 use refusal::{Refusals, unparsed};
 
+pub use refusal::RefusedPartitions;
 pub use scopes::Scopes;
 
 /// Where frames come from and go to: the worker's pool.
@@ -107,6 +108,13 @@ pub struct Inspection<'a, B: Frames> {
     allowance: Allowance,
 }
 
+impl<B: Frames> Inspection<'_, B> {
+    /// What has been refused so far.
+    pub fn refused(&self) -> Option<&RefusedPartitions> {
+        self.refusals.refused.as_ref()
+    }
+}
+
 /// Inspects the requests of one worker. Keeps its memory from request to request.
 pub struct Inspector {
     policy: Arc<Policy>,
@@ -162,7 +170,7 @@ impl Inspector {
         while *next < request.partitions.len() && !job.allowance.is_turn_over() {
             if let Err(refusal) = self.batches.pass(frame, request, *next, out, scopes, &mut job) {
                 out.remove(frame.as_ref(), request, *next);
-                refusals.add(frame.as_ref(), request, *next, refusal, counters);
+                refusals.add(frame.as_ref(), request, *next, refusal, &job);
             }
             *next += 1;
         }
@@ -175,7 +183,8 @@ impl Inspector {
     ///
     /// When one is not.
     pub fn finish<B: Frames>(&mut self, inspection: Inspection<'_, B>) -> Inspected<B::Frame> {
-        let Inspection { frame, frames, request, out, refusals: Refusals { answer, close }, .. } = inspection;
+        let Inspection { frame, frames, request, out, refusals: Refusals { answer, close, .. }, .. } =
+            inspection;
         let written = out.finish(frame.as_ref(), &request);
         let acks = request.acks;
         self.request = request;

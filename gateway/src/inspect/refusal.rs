@@ -1,5 +1,7 @@
 //! What does not go on, and how its sender learns of it.
 
+use super::Sender;
+use super::batch::{Job, topic_of};
 use crate::classify::ScanError;
 use crate::protocol::kafka::compression::CompressionError;
 use crate::protocol::kafka::error_code::ErrorCode;
@@ -7,7 +9,7 @@ use crate::protocol::kafka::produce::ProduceRequest;
 use crate::protocol::kafka::produce_response::{PartitionError, ProduceAnswer, refusal_code};
 use crate::protocol::kafka::record_batch::BatchError;
 use crate::protocol::kafka::wire::{WireError, WireErrorKind};
-use crate::telemetry::{Reason, WorkerCounters};
+use crate::telemetry::Reason;
 
 /// One refused partition.
 #[derive(Debug)]
@@ -71,9 +73,26 @@ pub(super) fn unparsed(error: &WireError) -> (Reason, String) {
     (reason, error.to_string())
 }
 
+/// What an operator reads of the refused partitions of one request. No content of records.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RefusedPartitions {
+    /// Why the first was refused.
+    pub reason: Reason,
+    /// Its topic, as the request or the metadata names it; `None` for an id that nothing has named yet.
+    pub topic: Option<String>,
+    /// Its index.
+    pub partition: i32,
+    /// What its client is told, with the rule that blocks.
+    pub detail: String,
+    /// How many were refused.
+    pub partitions: usize,
+}
+
 /// The refused partitions of one request, to be told as its `acks` wants it.
 #[derive(Default)]
 pub(super) struct Refusals {
+    /// For the log.
+    pub(super) refused: Option<RefusedPartitions>,
     /// For the client, merged with what the broker answers for the other partitions.
     pub(super) answer: Option<Box<ProduceAnswer>>,
     /// With acks=0 closing the connection is the only answer; its reason is counted when that happens.
@@ -88,8 +107,12 @@ impl Refusals {
         request: &ProduceRequest,
         position: usize,
         refusal: Refusal,
-        counters: &WorkerCounters,
+        job: &Job<'_>,
     ) {
+        match &mut self.refused {
+            Some(refused) => refused.partitions += 1,
+            None => self.refused = Some(first_refused(frame, request, position, &refusal, job.sender)),
+        }
         if request.acks != 0 {
             let answer = self.answer.get_or_insert_with(|| Box::new(ProduceAnswer::new(frame, request)));
             answer.refuse(position, refusal.error);
@@ -98,6 +121,25 @@ impl Refusals {
             self.close = Some((refusal.reason, detail));
             return;
         }
-        counters.refuse(refusal.reason);
+        job.counters.refuse(refusal.reason);
+    }
+}
+
+fn first_refused(
+    frame: &[u8],
+    request: &ProduceRequest,
+    position: usize,
+    refusal: &Refusal,
+    sender: &Sender<'_>,
+) -> RefusedPartitions {
+    let partition = &request.partitions[position];
+    let PartitionError { error_code, record_errors, message } = &refusal.error;
+    let said = message.clone().or_else(|| record_errors.iter().find_map(|(_, said)| said.clone()));
+    RefusedPartitions {
+        reason: refusal.reason,
+        topic: topic_of(frame, request, partition, sender).ok().map(str::to_owned),
+        partition: partition.index,
+        detail: said.unwrap_or_else(|| format!("error code {}", error_code.0)),
+        partitions: 1,
     }
 }

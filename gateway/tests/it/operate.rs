@@ -8,6 +8,7 @@ use bench_harness::client::{Connection, PRODUCE_VERSION, produce_error, produce_
 use bench_harness::codec::Codec;
 use bench_harness::gateway::{Gateway, Setup};
 use bench_harness::outgoing::{NOT_IDEMPOTENT, OutgoingRecord, batch};
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::ProduceRequest;
 use rustix::process::Signal;
 
@@ -61,6 +62,24 @@ fn a_draining_gateway_waits_for_the_answer_under_way() {
         });
         assert!(status.success(), "{io}: {status}");
         assert!(Connection::open(address).is_err(), "{io}: nobody listens any more");
+    }
+}
+
+#[test]
+fn the_log_says_which_partition_was_refused_and_by_which_rule() {
+    let blocks = MASKS.replace("mask = { operator = \"redact\" }", "verdict = \"block\"");
+    for io in DRIVERS {
+        let bench = Bench::start("refused", io, &blocks);
+        let answer = bench.connect().call(PRODUCE_VERSION, &request(CARD)).unwrap();
+        assert_eq!(produce_error(&answer), Some(ResponseError::InvalidRecord), "{io}");
+        let log = bench.gateway.log();
+        let line = log.lines().find(|line| line.contains("partitions refused")).unwrap_or_default();
+        let fields = ["\"listener\":\"telemetry\"", "\"api\":\"Produce\"", "\"correlation_id\":1"];
+        let said = ["\"topic\":\"orders\"", "\"partition\":0", "\"reason\":\"policy\"", "cards"];
+        for field in fields.iter().chain(&said) {
+            assert!(line.contains(field), "{io}: no {field} in {line}\n{log}");
+        }
+        assert!(!log.contains(CARD), "{io}: {log}");
     }
 }
 

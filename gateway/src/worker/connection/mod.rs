@@ -233,7 +233,7 @@ impl<D: Driver> Connection<D> {
     }
 
     fn report(&self, close: &Close) {
-        let listener = self.endpoint.listener;
+        let listener = &*self.shared.settings(self.endpoint).name;
         match close {
             Close::Refused(reason, detail) => {
                 self.shared.counters.refuse(*reason);

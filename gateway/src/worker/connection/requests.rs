@@ -5,6 +5,8 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::super::buffers::Slice;
 use super::super::driver::Driver;
 use super::super::frames::FrameReader;
@@ -12,7 +14,7 @@ use super::super::session::{Exchange, ReplyState, Response};
 use super::super::transport::Link;
 use super::{Close, Connection, Side, lost_or_tls};
 use crate::audit::AuditBatch;
-use crate::inspect::{Inspected, Inspector, Scopes, Sealed, Sender};
+use crate::inspect::{Inspected, Inspector, RefusedPartitions, Scopes, Sealed, Sender};
 use crate::protocol::kafka::allow::{self, Action, Relayed};
 use crate::protocol::kafka::api::{self, ApiKey, Handling};
 use crate::protocol::kafka::header::RequestPrefix;
@@ -210,6 +212,9 @@ impl<D: Driver> Connection<D> {
         }) {
             self.io.yield_now().await;
         }
+        if let Some(refused) = inspection.refused() {
+            self.report_refused(prefix, refused);
+        }
         let inspected = self.shared.inspector().finish(inspection);
         match inspected {
             Inspected::Forward { request, answer, acks, close } => {
@@ -223,6 +228,22 @@ impl<D: Driver> Connection<D> {
             }
             Inspected::Close(reason, detail) => Err(Close::Refused(reason, detail)),
         }
+    }
+
+    fn report_refused(&self, prefix: &RequestPrefix, refused: &RefusedPartitions) {
+        let RefusedPartitions { reason, topic, partition, detail, partitions } = refused;
+        warn!(
+            listener = &*self.shared.settings(self.endpoint).name,
+            api = prefix.api_key.name(),
+            correlation_id = prefix.correlation_id,
+            principal = &*self.session.borrow().principal,
+            topic,
+            partition,
+            %reason,
+            detail,
+            partitions,
+            "partitions refused"
+        );
     }
 
     /// A Produce of a listener with `inspection = "off"`.
