@@ -1,6 +1,6 @@
 //! From findings to decisions and edits.
 
-use super::model::{Mode, OnBlock, Rule, RuleIndex, Verdict};
+use super::model::{Interest, Mode, OnBlock, Rule, RuleIndex, Verdict};
 use super::overlap::{Claim, Resolver};
 use super::{Policy, RuleSet};
 use crate::budget;
@@ -142,11 +142,11 @@ fn decide(policy: &Policy, scratch: &mut Scratch, rules: &RuleSet, text: &[u8], 
             scratch.cursor.reset();
         }
         let mut judgement = Judgement::default();
-        for &index in rules.of(finding.detector) {
-            let rule = policy.rule(index);
+        for interest in rules.of(policy, finding.detector) {
+            let rule = policy.rule(interest.rule);
             if matches(rule, finding, field, text, &mut scratch.cursor) {
-                judgement.hear(index, rule, finding, field);
-                note_rule(scratch, rules, field.record, index, rule, finding);
+                judgement.hear(interest, rule, field);
+                note_rule(scratch, rules, field.record, interest, rule);
             }
         }
         judgement.conclude(scratch, finding);
@@ -166,16 +166,16 @@ struct Judgement {
 }
 
 impl Judgement {
-    fn hear(&mut self, index: RuleIndex, rule: &Rule, finding: &Finding, field: &Field) {
-        self.first.get_or_insert(index);
+    fn hear(&mut self, interest: &Interest, rule: &Rule, field: &Field) {
+        self.first.get_or_insert(interest.rule);
         if rule.mode == Mode::Shadow {
             return;
         }
-        self.level = self.level.max(rule.level_of(finding.detector));
+        self.level = self.level.max(interest.level);
         if let (None, Some(operator)) = (self.masked_by, rule.mask)
             && rule.masked_parts.contains(field.part)
         {
-            self.masked_by = Some((index, operator));
+            self.masked_by = Some((interest.rule, operator));
         }
     }
 
@@ -208,14 +208,7 @@ fn matches(rule: &Rule, finding: &Finding, field: &Field, text: &[u8], cursor: &
 }
 
 /// Counts the rule for the record, which gets its decision with its first rule.
-fn note_rule(
-    scratch: &mut Scratch,
-    rules: &RuleSet,
-    record: u32,
-    index: RuleIndex,
-    rule: &Rule,
-    finding: &Finding,
-) {
+fn note_rule(scratch: &mut Scratch, rules: &RuleSet, record: u32, interest: &Interest, rule: &Rule) {
     if scratch.decisions.last().is_none_or(|last| last.record != record) {
         let rules_start = position(scratch.rules.len());
         scratch.rules.extend_from_slice(rules.base_rules());
@@ -223,12 +216,12 @@ fn note_rule(
         scratch.decisions.push(RecordDecision { record, decision: rules.base(), rules_start, rules_end });
     }
     let Some(last) = scratch.decisions.last_mut() else { return };
-    if !scratch.rules[last.rules_start as usize..].contains(&index) {
-        scratch.rules.push(index);
+    if !scratch.rules[last.rules_start as usize..].contains(&interest.rule) {
+        scratch.rules.push(interest.rule);
         last.rules_end += 1;
     }
     if rule.mode == Mode::Enforce {
-        last.decision.raise(rule.level_of(finding.detector), rule.verdict, rule.on_block);
+        last.decision.raise(interest.level, rule.verdict, rule.on_block);
     }
 }
 

@@ -33,7 +33,7 @@ use crate::diagnostic::Diagnostic;
 pub use crate::mask::Keys;
 use crate::mask::Masking;
 use crate::payload::{DetectorIndex, Field, Level};
-use model::Rule;
+use model::{Interest, Rule};
 
 /// A compiled policy: immutable, `Send + Sync`, shared by `Arc`; a reload makes a new one with the next
 /// generation, and a batch is judged by one generation only.
@@ -43,6 +43,8 @@ pub struct Policy {
     default_level: Level,
     labels: Labels,
     rules: Vec<Rule>,
+    /// For each detector the rules that look for it.
+    interests: Vec<Vec<Interest>>,
     engine: Engine,
     /// For each detector its byte offset in the file.
     detectors_at: Vec<usize>,
@@ -166,8 +168,8 @@ impl Policy {
 
     /// The ids of the rules that look for a detector.
     pub fn rules_looking_for(&self, detector: DetectorIndex) -> Vec<&str> {
-        let looks = |rule: &&Rule| rule.detectors.iter().flatten().any(|(index, _)| *index == detector);
-        self.rules.iter().filter(looks).map(|rule| rule.id.as_str()).collect()
+        let interests = self.interests.get(usize::from(detector.0)).into_iter().flatten();
+        interests.map(|interest| self.rule(interest.rule).id.as_str()).collect()
     }
 
     /// How many rules there are.

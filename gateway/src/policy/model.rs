@@ -157,12 +157,23 @@ pub(super) struct Rule {
     pub(super) mode: Mode,
 }
 
-impl Rule {
-    /// The level that the rule gives to a finding of `detector`.
-    pub(super) fn level_of(&self, detector: DetectorIndex) -> Level {
-        let levels = self.detectors.as_deref().unwrap_or_default();
-        levels.iter().find(|(index, _)| *index == detector).map_or_else(Level::default, |(_, level)| *level)
+/// A rule as one detector sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interest {
+    pub(super) rule: RuleIndex,
+    /// The level that the rule gives to a finding of the detector.
+    pub(super) level: Level,
+}
+
+/// Per detector the rules that look for it, in file order.
+pub(super) fn interests(rules: &[Rule], detector_count: usize) -> Vec<Vec<Interest>> {
+    let mut interests = vec![Vec::new(); detector_count];
+    for (index, rule) in (0..).map(RuleIndex).zip(rules) {
+        for (detector, level) in rule.detectors.iter().flatten() {
+            interests[usize::from(detector.0)].push(Interest { rule: index, level: *level });
+        }
     }
+    interests
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The rules that apply where a record goes, merged once per listener, topic and principal.
 
 use super::decide::Decision;
-use super::model::{Mode, RuleIndex};
+use super::model::{Interest, Mode, RuleIndex};
 use super::{Policy, glob};
 use crate::payload::DetectorIndex;
 
@@ -24,8 +24,9 @@ pub struct Scope<'a> {
 pub struct RuleSet {
     base: Decision,
     base_rules: Vec<RuleIndex>,
-    /// Per detector of the engine the rules that look for it, in file order.
-    by_detector: Vec<Vec<RuleIndex>>,
+    /// For each rule of the policy whether it applies here and looks for detectors. Every connection has a set per topic,
+    /// so it holds nothing per detector.
+    looks: Box<[bool]>,
 }
 
 impl RuleSet {
@@ -33,25 +34,22 @@ impl RuleSet {
         let mut set = Self {
             base: Decision { level: policy.default_level, ..Decision::default() },
             base_rules: Vec::new(),
-            by_detector: vec![Vec::new(); policy.detectors_at.len()],
+            looks: vec![false; policy.rules.len()].into(),
         };
         for (index, rule) in (0..).map(RuleIndex).zip(&policy.rules) {
             let applies = glob::any(&rule.topics, scope.topic)
                 && glob::any(&rule.principals, scope.principal)
                 && glob::any(&rule.listeners, scope.listener);
-            match &rule.detectors {
-                _ if !applies => {}
-                Some(detectors) => {
-                    for (detector, _) in detectors {
-                        set.by_detector[usize::from(detector.0)].push(index);
-                    }
-                }
-                None => {
-                    set.base_rules.push(index);
-                    if rule.mode == Mode::Enforce {
-                        set.base.raise(rule.level.unwrap_or_default(), rule.verdict, rule.on_block);
-                    }
-                }
+            if !applies {
+                continue;
+            }
+            if rule.detectors.is_some() {
+                set.looks[usize::from(index.0)] = true;
+                continue;
+            }
+            set.base_rules.push(index);
+            if rule.mode == Mode::Enforce {
+                set.base.raise(rule.level.unwrap_or_default(), rule.verdict, rule.on_block);
             }
         }
         set
@@ -69,11 +67,16 @@ impl RuleSet {
 
     /// True when no rule of this scope looks into records, so that `inspect` does not scan.
     pub fn is_blind(&self) -> bool {
-        self.by_detector.iter().all(Vec::is_empty)
+        !self.looks.contains(&true)
     }
 
-    /// The rules that look for `detector`, in file order.
-    pub(super) fn of(&self, detector: DetectorIndex) -> &[RuleIndex] {
-        self.by_detector.get(usize::from(detector.0)).map_or(&[], Vec::as_slice)
+    /// The rules of this scope that look for `detector`, in file order.
+    pub(super) fn of<'p>(
+        &self,
+        policy: &'p Policy,
+        detector: DetectorIndex,
+    ) -> impl Iterator<Item = &'p Interest> {
+        let interests = policy.interests.get(usize::from(detector.0)).into_iter().flatten();
+        interests.filter(|interest| self.looks[usize::from(interest.rule.0)])
     }
 }

@@ -26,6 +26,15 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How often `run` allocates.
+pub(crate) fn allocations_of(run: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.load(SeqCst);
+    EXEMPT.set(false);
+    run();
+    exempt_this_thread();
+    ALLOCATIONS.load(SeqCst) - before
+}
+
 /// Runs rounds until one has passed without an allocation. Queues and pools grow to their high-water mark first, so
 /// one whole round is asked for, not the first.
 ///

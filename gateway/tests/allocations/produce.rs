@@ -13,7 +13,7 @@ use bench_harness::load::{Producer, Requests, Workload};
 use bytes::{BufMut, BytesMut};
 use gateway::config::IoKind;
 use gateway::mailbox::{ToControl, ToWorker};
-use gateway::policy::{Keys, Policy};
+use gateway::policy::{Keys, PRINCIPAL_ANONYMOUS, Policy, Scope};
 use gateway::tcp;
 use gateway::topology::{Bootstrap, CurrentTopology, Topology};
 use gateway::worker::{self, ListenerSettings, ListeningPort, WorkerSetup, WorkerThread};
@@ -48,6 +48,18 @@ const WORKLOADS: &[(&str, Codec, f64, Form)] = &[
     ("clean gzip", Codec::Gzip, 0.0, Form::Labelled),
     ("masked gzip", Codec::Gzip, 0.1, Form::Labelled),
 ];
+
+/// Every connection has a set of rules per topic, so it must not grow with the detectors, of which there are hundreds.
+#[test]
+fn the_rules_of_a_topic_take_few_allocations() {
+    let _alone = counting::alone();
+    let policy = policy(Form::Labelled);
+    let scope = Scope { listener: "l", topic: "orders", principal: PRINCIPAL_ANONYMOUS };
+    let mut rules = None;
+    let allocations = counting::allocations_of(|| rules = Some(policy.rules_for(&scope)));
+    assert!(rules.is_some_and(|rules| !rules.is_blind()));
+    assert!(allocations <= 4, "{allocations}");
+}
 
 #[test]
 fn io_uring_inspects_without_allocating() {

@@ -14,7 +14,7 @@ mod together;
 use std::path::Path;
 
 use super::Policy;
-use super::model::{Labelling, Labels};
+use super::model::{self, Labelling, Labels, Rule};
 use super::test_table::{self, TestTable};
 use crate::classify::Engine;
 use crate::diagnostic::Diagnostic;
@@ -65,9 +65,10 @@ fn read(document: &Document<'_>, root: &Table<'_, '_>, keys: &Keys, generation: 
     let engine = detectors.compile(document)?;
     let masking = masking(&engine, detectors.used().len(), &mut rules);
     proof::check(document, &engine, &masking, &detectors, &rules);
-    let rules = rules.into_iter().map(|source| source.rule).collect();
+    let rules: Vec<Rule> = rules.into_iter().map(|source| source.rule).collect();
     let detectors_at = detectors.used_at();
-    Some(Policy { generation, default_level, labels, rules, detectors_at, engine, masking, tests })
+    let interests = model::interests(&rules, detectors_at.len());
+    Some(Policy { generation, default_level, labels, rules, interests, detectors_at, engine, masking, tests })
 }
 
 fn read_version(root: &Table<'_, '_>) {
