@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::lock::Lock;
+use super::pem::Certificate;
 use super::properties::{self, Node, SASL_USER};
 use super::{Authority, Jars, cache, wait};
 use crate::ports::free_ports;
@@ -47,10 +48,13 @@ pub enum Listener {
     UpstreamTls,
     /// Plain with SASL (PLAIN, SCRAM-SHA-256), for the gateway.
     UpstreamSasl,
+    /// TLS, for a gateway that shows a certificate of the cluster's authority.
+    UpstreamMutualTls,
 }
 
 impl Listener {
-    pub(super) const ALL: [Self; 4] = [Self::Direct, Self::Upstream, Self::UpstreamTls, Self::UpstreamSasl];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Direct, Self::Upstream, Self::UpstreamTls, Self::UpstreamSasl, Self::UpstreamMutualTls];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -58,17 +62,21 @@ impl Listener {
             Self::Upstream => "UPSTREAM",
             Self::UpstreamTls => "UPSTREAM_TLS",
             Self::UpstreamSasl => "UPSTREAM_SASL",
+            Self::UpstreamMutualTls => "UPSTREAM_MUTUAL_TLS",
         }
     }
 
     pub(super) fn protocol(self) -> &'static str {
         match self {
             Self::Direct | Self::Upstream => "PLAINTEXT",
-            Self::UpstreamTls => "SSL",
+            Self::UpstreamTls | Self::UpstreamMutualTls => "SSL",
             Self::UpstreamSasl => "SASL_PLAINTEXT",
         }
     }
 }
+
+/// Common name of the certificate that the brokers ask of a gateway.
+const GATEWAY: &str = "gateway";
 
 /// Ports that one broker takes: its listeners, the controller, and room.
 pub const PORTS_PER_BROKER: u16 = 8;
@@ -166,6 +174,12 @@ impl Cluster {
         self.folder.join("ca.pem")
     }
 
+    /// What a gateway shows to [`Listener::UpstreamMutualTls`]; the brokers know it as `User:CN=gateway`.
+    #[must_use]
+    pub fn gateway_certificate(&self) -> Certificate {
+        Certificate::in_folder(&self.folder, GATEWAY)
+    }
+
     /// The folder with the segments of broker `id`.
     #[must_use]
     pub fn data(&self, id: i32) -> PathBuf {
@@ -236,6 +250,7 @@ impl Cluster {
     fn prepare(&self) -> Result<()> {
         let authority = Authority::create(&self.folder)?;
         let certificate = authority.issue("broker", &["127.0.0.1", "localhost", &self.spec.upstream_host])?;
+        authority.issue(GATEWAY, &[])?;
         for id in self.ids() {
             let data = self.data(id);
             fs::create_dir_all(&data)?;

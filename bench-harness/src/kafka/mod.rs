@@ -23,4 +23,4 @@ pub mod wait;
 pub use clients::{Clients, Library};
 pub use cluster::{Cluster, Listener, Spec};
 pub use jars::Jars;
-pub use pem::Authority;
+pub use pem::{Authority, Certificate};

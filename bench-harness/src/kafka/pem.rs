@@ -54,14 +54,18 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        let files = Certificate {
-            certificate: self.folder.join(format!("{name}.pem")),
-            key: self.folder.join(format!("{name}.key")),
-            both: self.folder.join(format!("{name}.both.pem")),
-        };
+        let files = Certificate::in_folder(&self.folder, name);
         fs::write(&files.certificate, certificate.pem())?;
         fs::write(&files.key, key.serialize_pem())?;
         fs::write(&files.both, key.serialize_pem() + &certificate.pem())?;
         Ok(files)
+    }
+}
+
+impl Certificate {
+    /// The files of the certificate that an authority has issued into `folder` for `name`.
+    pub(super) fn in_folder(folder: &Path, name: &str) -> Self {
+        let file = |kind: &str| folder.join(format!("{name}.{kind}"));
+        Self { certificate: file("pem"), key: file("key"), both: file("both.pem") }
     }
 }

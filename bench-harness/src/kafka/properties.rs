@@ -59,6 +59,7 @@ pub(super) fn render(node: &Node<'_>) -> String {
     set("ssl.keystore.location", node.certificate.both.display().to_string());
     set("ssl.truststore.type", "PEM".to_owned());
     set("ssl.truststore.location", node.ca.display().to_string());
+    set("listener.name.upstream_mutual_tls.ssl.client.auth", "required".to_owned());
     let login = "org.apache.kafka.common.security";
     let (user, password) = SASL_USER;
     set(

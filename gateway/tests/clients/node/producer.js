@@ -23,6 +23,7 @@ const { values: options, positionals } = parseArgs({
     batch: { type: "string", default: "0" },
     rate: { type: "string", default: "0" },
     "tls-ca": { type: "string" },
+    "tls-identity": { type: "string" },
     "sasl-user": { type: "string" },
     "sasl-password": { type: "string" },
     "sasl-mechanism": { type: "string", default: "PLAIN" },
@@ -47,11 +48,20 @@ CompressionCodecs[CompressionTypes.ZSTD] = () => ({
     ),
 });
 
+// TLS settings, false for plain.
+function tls() {
+  if (!options["tls-ca"]) {
+    return false;
+  }
+  const identity = options["tls-identity"] && readFileSync(options["tls-identity"]);
+  return { ca: [readFileSync(options["tls-ca"])], cert: identity, key: identity };
+}
+
 const kafka = new Kafka({
   brokers: [options.bootstrap],
   clientId: "kafkajs",
   logLevel: logLevel.NOTHING,
-  ssl: options["tls-ca"] ? { ca: [readFileSync(options["tls-ca"])] } : false,
+  ssl: tls(),
   sasl: options["sasl-user"]
     ? {
         mechanism: options["sasl-mechanism"].toLowerCase(),

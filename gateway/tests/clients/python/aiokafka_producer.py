@@ -22,7 +22,10 @@ def settings(options):
         "transactional_id": options.transactional_id,
     }
     if options.tls_ca:
-        all_settings["ssl_context"] = ssl.create_default_context(cafile=options.tls_ca)
+        context = ssl.create_default_context(cafile=options.tls_ca)
+        if options.tls_identity:
+            context.load_cert_chain(options.tls_identity)
+        all_settings["ssl_context"] = context
     if options.sasl_user:
         all_settings["sasl_mechanism"] = options.sasl_mechanism
         all_settings["sasl_plain_username"] = options.sasl_user

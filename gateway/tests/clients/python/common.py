@@ -20,6 +20,7 @@ def options():
     parser.add_argument("--batch", type=int, default=0, help="wait for the answers after so many records")
     parser.add_argument("--rate", type=int, default=0, help="records per second; 0: as fast as it goes")
     parser.add_argument("--tls-ca")
+    parser.add_argument("--tls-identity", help="certificate and key that the client shows, one PEM file")
     parser.add_argument("--sasl-user")
     parser.add_argument("--sasl-password")
     parser.add_argument("--sasl-mechanism", default="PLAIN")

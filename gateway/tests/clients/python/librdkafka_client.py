@@ -12,6 +12,9 @@ def settings(options):
     all_settings = {"bootstrap.servers": options.bootstrap, "client.id": "librdkafka"}
     if options.tls_ca:
         all_settings["ssl.ca.location"] = options.tls_ca
+    if options.tls_identity:
+        all_settings["ssl.certificate.location"] = options.tls_identity
+        all_settings["ssl.key.location"] = options.tls_identity
     if options.sasl_user:
         all_settings["sasl.mechanisms"] = options.sasl_mechanism
         all_settings["sasl.username"] = options.sasl_user

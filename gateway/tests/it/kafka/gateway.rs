@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use bench_harness::kafka::tap::Tap;
-use bench_harness::kafka::{Authority, Cluster, Listener, wait};
+use bench_harness::kafka::{Authority, Certificate, Cluster, Listener, wait};
 use bench_harness::ports::free_ports;
 use rustix::process::geteuid;
 
@@ -30,12 +30,15 @@ pub(super) struct Settings {
     pub(super) hosts: Option<String>,
     /// Where clients are told to find every broker; the gateway itself listens on 127.0.0.1.
     pub(super) advertised_host: &'static str,
+    /// Whether clients of the TLS listener must show a certificate of the gateway's authority.
+    pub(super) client_certificates: bool,
 }
 
 impl Settings {
     /// Settings that resolve names as everyone does.
     pub(super) fn new(name: &'static str, io: &'static str, policy: PathBuf, upstream: Listener) -> Self {
-        Self { name, io, policy, upstream, hosts: None, advertised_host: "127.0.0.1" }
+        let advertised_host = "127.0.0.1";
+        Self { name, io, policy, upstream, hosts: None, advertised_host, client_certificates: false }
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) struct Gateway {
     folder: PathBuf,
     ports: u16,
     settings: Settings,
+    authority: Authority,
 }
 
 impl Gateway {
@@ -55,13 +59,15 @@ impl Gateway {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("state")).unwrap();
         let ports = free_ports(PORTS).unwrap();
-        fs::write(folder.join("gateway.toml"), configuration(settings, cluster, &folder, ports)).unwrap();
+        let authority = Authority::create(&folder).unwrap();
+        let text = configuration(settings, cluster, &authority, &folder, ports);
+        fs::write(folder.join("gateway.toml"), text).unwrap();
         let log = File::create(folder.join("gateway.log")).unwrap();
         let mut command = program(&folder, settings.hosts.as_deref());
         command.args(["run", "--config"]).arg(folder.join("gateway.toml"));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
-        let mut gateway = Self { child, folder, ports, settings: settings.clone() };
+        let mut gateway = Self { child, folder, ports, settings: settings.clone(), authority };
         gateway.wait_until_ready();
         gateway
     }
@@ -102,7 +108,12 @@ impl Gateway {
 
     /// The authority of the TLS listener, PEM.
     pub(super) fn ca(&self) -> PathBuf {
-        self.folder.join("ca.pem")
+        self.authority.ca()
+    }
+
+    /// A client's certificate and key, one PEM file, by the authority of the TLS listener.
+    pub(super) fn client_certificate(&self, name: &str) -> PathBuf {
+        self.authority.issue(name, &[]).unwrap().both
     }
 
     /// What it logged so far.
@@ -149,8 +160,13 @@ impl Drop for Gateway {
 }
 
 /// The configuration file, and the certificate that it names.
-fn configuration(settings: &Settings, cluster: &Cluster, folder: &Path, ports: u16) -> String {
-    let certificate = Authority::create(folder).unwrap().issue("gateway", &["127.0.0.1"]).unwrap();
+fn configuration(
+    settings: &Settings,
+    cluster: &Cluster,
+    authority: &Authority,
+    folder: &Path,
+    ports: u16,
+) -> String {
     let upstream: Vec<String> = cluster.bootstrap(settings.upstream).split(',').map(str::to_owned).collect();
     let mut text = format!(
         "state_dir = {:?}\npolicy = {:?}\n[workers]\ncount = 2\nio = {:?}\n[admin]\nbind = \"127.0.0.1:{}\"\n",
@@ -169,14 +185,32 @@ fn configuration(settings: &Settings, cluster: &Cluster, folder: &Path, ports: u
             ports + base
         );
         if name == "tls" {
-            let (pem, key) = (&certificate.certificate, &certificate.key);
-            let _ = write!(text, "[listener.tls]\ncertificate = {pem:?}\nkey = {key:?}\n");
+            text += &downstream_tls(settings, authority);
         }
-        if settings.upstream == Listener::UpstreamTls {
-            let _ = write!(text, "[listener.upstream_tls]\nca = {:?}\n", cluster.ca());
-        }
+        text += &upstream_tls(settings.upstream, cluster);
     }
     text
+}
+
+fn downstream_tls(settings: &Settings, authority: &Authority) -> String {
+    let Certificate { certificate, key, .. } = authority.issue("gateway", &["127.0.0.1"]).unwrap();
+    let mut text = format!("[listener.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n");
+    if settings.client_certificates {
+        let _ = writeln!(text, "client_ca = {:?}", authority.ca());
+    }
+    text
+}
+
+fn upstream_tls(upstream: Listener, cluster: &Cluster) -> String {
+    let authority = format!("[listener.upstream_tls]\nca = {:?}\n", cluster.ca());
+    let Certificate { certificate, key, .. } = cluster.gateway_certificate();
+    match upstream {
+        Listener::UpstreamTls => authority,
+        Listener::UpstreamMutualTls => {
+            format!("{authority}certificate = {certificate:?}\nkey = {key:?}\n")
+        }
+        Listener::Direct | Listener::Upstream | Listener::UpstreamSasl => String::new(),
+    }
 }
 
 /// The gateway's command; with `hosts`, in a mount namespace of its own in which that is `/etc/hosts`.

@@ -7,6 +7,7 @@
 //! | [`block`] | what clients see when a record is blocked: reject and stub |
 //! | [`relay`] | consumers, share consumers and admin tools work through the gateway |
 //! | [`equivalence`] | the same requests direct and through get the same answers |
+//! | [`certificates`] | clients are known by their certificate, and so is the gateway at the broker |
 //! | [`login`] | SASL passed through, TLS on the upstream leg |
 //! | [`faults`] | a broker is killed, frozen, restarted under load: nothing is lost, doubled or out of order |
 //! | [`topology`] | three brokers: no address but the gateway's is seen, producers follow the leaders |
@@ -14,6 +15,7 @@
 //! Needs Java, Maven, Go, Node.js and Python (`cargo xtask test` installs them).
 
 mod block;
+mod certificates;
 mod endpoints;
 mod equivalence;
 mod faults;

@@ -28,6 +28,7 @@ type Options struct {
 	Batch        int
 	Rate         int
 	CA           string
+	Identity     string
 	SASLUser     string
 	SASLPassword string
 	Mechanism    string
@@ -66,6 +67,7 @@ func Parse() Options {
 	f.IntVar(&o.Batch, "batch", 0, "wait for the answers after so many records; 0: never")
 	f.IntVar(&o.Rate, "rate", 0, "records per second; 0: as fast as it goes")
 	f.StringVar(&o.CA, "tls-ca", "", "authority of the server's certificate, PEM; without: plain")
+	f.StringVar(&o.Identity, "tls-identity", "", "certificate and key that the client shows, one PEM file")
 	f.StringVar(&o.SASLUser, "sasl-user", "", "user; without: no SASL")
 	f.StringVar(&o.SASLPassword, "sasl-password", "", "password")
 	f.StringVar(&o.Mechanism, "sasl-mechanism", "PLAIN", "PLAIN or SCRAM-SHA-256")
@@ -110,7 +112,13 @@ func (o Options) TLS() *tls.Config {
 	Fail(err)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	if o.Identity != "" {
+		identity, err := tls.LoadX509KeyPair(o.Identity, o.Identity)
+		Fail(err)
+		config.Certificates = []tls.Certificate{identity}
+	}
+	return config
 }
 
 // Linger is how long a client may wait for more records; with --batch long enough that all of them share a batch.

@@ -43,6 +43,10 @@ final class Options {
             settings.put("ssl.truststore.type", "PEM");
             settings.put("ssl.truststore.location", text("tls-ca"));
         }
+        if (has("tls-identity")) {
+            settings.put("ssl.keystore.type", "PEM");
+            settings.put("ssl.keystore.location", text("tls-identity"));
+        }
         if (has("sasl-user")) {
             String mechanism = text("sasl-mechanism", "PLAIN");
             String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
