@@ -1,32 +1,23 @@
 //! The same requests direct and through the gateway get the same answers, but for the gateway's own addresses.
 
-use bench_harness::client::{Connection, frame};
+mod requests;
+
+use bench_harness::client::Connection;
 use bench_harness::kafka::{Library, Listener};
-use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use kafka_protocol::messages::describe_topic_partitions_request::TopicRequest;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, BrokerId, DescribeAclsRequest, DescribeClientQuotasRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest, DescribeLogDirsRequest,
-    DescribeQuorumRequest, DescribeTopicPartitionsRequest, FetchRequest, FindCoordinatorRequest, GroupId,
-    ListGroupsRequest, ListOffsetsRequest, ListTransactionsRequest, MetadataRequest, TopicName,
+    ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, MetadataResponse, TopicName,
 };
-use kafka_protocol::protocol::{Request, StrBytes};
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
+use self::requests::{Asked, requests};
 use super::gateway::{Gateway, Settings, driver};
 use super::policy::shipped_policy;
 use super::records::generate;
 use super::world;
 
 const TOPIC: &str = "equivalence";
-
-/// A request frame with its name and version.
-struct Asked {
-    name: String,
-    frame: Vec<u8>,
-}
 
 #[test]
 fn answers_are_the_same_direct_and_through() {
@@ -40,71 +31,13 @@ fn answers_are_the_same_direct_and_through() {
     let direct = world.cluster.address(1, Listener::Upstream);
     let upstream_port: u16 = direct.rsplit_once(':').unwrap().1.parse().unwrap();
     let through = format!("127.0.0.1:{}", gateway.broker_port(1));
-    for asked in requests() {
+    for asked in requests(TOPIC, topic_id(&direct)) {
         let (expected, found) = ask_both(&direct, &through, &asked);
         let found = with_port(&found, gateway.broker_port(1), upstream_port);
         assert_eq!(found, expected, "{}", asked.name);
     }
     api_versions_are_a_part(&direct, &through);
     refusals_are_the_same(&direct, &through);
-}
-
-fn requests() -> Vec<Asked> {
-    let name = || TopicName(text(TOPIC));
-    let mut all = Vec::new();
-    let metadata_topic = MetadataRequestTopic::default().with_name(Some(name()));
-    all.extend(versions(0..=13, &MetadataRequest::default().with_topics(Some(vec![metadata_topic]))));
-    all.extend(versions(0..=3, &FindCoordinatorRequest::default().with_key(text("group"))));
-    all.extend(versions(
-        4..=6,
-        &FindCoordinatorRequest::default().with_coordinator_keys(vec![text("group")]),
-    ));
-    all.extend(versions(0..=2, &DescribeClusterRequest::default()));
-    let offsets = ListOffsetsTopic::default()
-        .with_name(name())
-        .with_partitions(vec![ListOffsetsPartition::default().with_timestamp(-1)]);
-    let offsets = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![offsets]);
-    all.extend(versions(1..=10, &offsets));
-    let fetched = FetchTopic::default()
-        .with_topic(name())
-        .with_partitions(vec![FetchPartition::default().with_partition_max_bytes(1 << 20)]);
-    let fetch = FetchRequest::default()
-        .with_replica_id(BrokerId(-1))
-        .with_max_bytes(1 << 20)
-        .with_session_epoch(-1)
-        .with_topics(vec![fetched]);
-    all.extend(versions(4..=6, &fetch));
-    all.extend(versions(7..=12, &fetch));
-    let resource = DescribeConfigsResource::default().with_resource_type(2).with_resource_name(text(TOPIC));
-    all.extend(versions(1..=4, &DescribeConfigsRequest::default().with_resources(vec![resource])));
-    let described = TopicRequest::default().with_name(name());
-    all.extend(versions(0..=0, &DescribeTopicPartitionsRequest::default().with_topics(vec![described])));
-    all.extend(versions(0..=5, &ListGroupsRequest::default()));
-    let groups = DescribeGroupsRequest::default().with_groups(vec![GroupId(text("group"))]);
-    all.extend(versions(0..=5, &groups));
-    all.extend(versions(1..=4, &DescribeLogDirsRequest::default()));
-    all.extend(versions(0..=1, &ListTransactionsRequest::default()));
-    all.extend(versions(0..=1, &DescribeClientQuotasRequest::default()));
-    let acls = DescribeAclsRequest::default()
-        .with_resource_type_filter(1)
-        .with_pattern_type_filter(1)
-        .with_operation(1)
-        .with_permission_type(1);
-    all.extend(versions(1..=3, &acls));
-    all.extend(versions(0..=0, &DescribeQuorumRequest::default()));
-    all
-}
-
-/// The request in each version.
-fn versions<T: Request>(range: std::ops::RangeInclusive<i16>, request: &T) -> Vec<Asked> {
-    let api = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-    let asked = |version| Asked {
-        name: format!("{api} v{version}"),
-        frame: frame(version, 7, request)
-            .unwrap_or_else(|error| panic!("{api} v{version}: {error}"))
-            .to_vec(),
-    };
-    range.map(asked).collect()
 }
 
 fn ask(address: &str, asked: &Asked) -> Vec<u8> {
@@ -141,6 +74,14 @@ fn with_port(answer: &[u8], from: u16, to: u16) -> Vec<u8> {
         }
     }
     changed
+}
+
+/// The id that the broker gave the topic.
+fn topic_id(direct: &str) -> Uuid {
+    let topic = MetadataRequestTopic::default().with_name(Some(TopicName(text(TOPIC))));
+    let request = MetadataRequest::default().with_topics(Some(vec![topic]));
+    let response: MetadataResponse = Connection::open(direct).unwrap().call(12, &request).unwrap();
+    response.topics[0].topic_id
 }
 
 /// ApiVersions offers a part of what the broker offers: never more, and only what is inspected or relayed.
