@@ -27,7 +27,12 @@ const PHRASE_WORDS_MAX: usize = 3;
 pub(super) struct Words {
     /// Open addressing by the hash of the letters; a power of two, at most half full.
     slots: Vec<Option<Slot>>,
+    /// One bit for each hash, all in the first cache: nearly no word of a text is a context word.
+    filter: Box<[u64; FILTER_BITS / 64]>,
 }
+
+/// Bits of the filter: a power of two, about ten for each word of the built-in detectors.
+const FILTER_BITS: usize = 1 << 13;
 
 /// A set of words: one bit for each slot.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +57,16 @@ struct Slot {
 impl Words {
     /// A set of `words`, each with its owners; `None` when there is no word.
     pub(super) fn new(words: &[(String, Vec<u16>)]) -> Option<Self> {
-        let mut set = Self { slots: vec![None; (2 * words.len()).next_power_of_two()] };
+        let slots = vec![None; (2 * words.len()).next_power_of_two()];
+        let mut set = Self { slots, filter: Box::new([0; FILTER_BITS / 64]) };
         for (word, owners) in words {
             let letters = word.bytes().filter(u8::is_ascii_alphanumeric);
             let hash = letters.fold(HASH_SEED, extend_hash);
             let at = set.position(hash);
             let slot = set.slots[at].get_or_insert(Slot { hash, owners: Vec::new() });
             slot.owners.extend(owners);
+            let bit = filter_bit(hash);
+            set.filter[bit / 64] |= 1 << (bit % 64);
         }
         (!words.is_empty()).then_some(set)
     }
@@ -117,6 +125,10 @@ impl Words {
 
     #[inline]
     fn report(&self, hash: u64, found: impl FnOnce(u16)) {
+        let bit = filter_bit(hash);
+        if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
+            return;
+        }
         let at = self.position(hash);
         if self.slots[at].is_some() {
             found(at as u16);
@@ -143,6 +155,11 @@ impl Words {
 /// Offset basis and prime of FNV-1a (Fowler, Noll, Vo; RFC 9923), 64 bits.
 const HASH_SEED: u64 = 0xcbf2_9ce4_8422_2325;
 const HASH_PRIME: u64 = 0x0100_0000_01b3;
+
+#[inline]
+fn filter_bit(hash: u64) -> usize {
+    (hash >> 40) as usize % FILTER_BITS
+}
 
 #[inline]
 fn extend_hash(hash: u64, letter: u8) -> u64 {

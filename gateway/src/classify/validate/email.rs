@@ -13,9 +13,50 @@ const LOCAL_BYTES_MAX: usize = 64;
 /// Longest label of a domain name, bytes.
 const LABEL_BYTES_MAX: usize = 63;
 
-/// The top-level domains, sorted.
-static TOP_LEVEL_DOMAINS: LazyLock<Vec<&'static [u8]>> =
-    LazyLock::new(|| include_str!("tld.txt").lines().map(str::as_bytes).collect());
+/// Bits of the filter before the list: a power of two, about twelve for each domain.
+const FILTER_BITS: usize = 1 << 14;
+
+/// The top-level domains.
+static TOP_LEVEL_DOMAINS: LazyLock<Domains> = LazyLock::new(Domains::new);
+
+/// Domains, and a filter of one bit per hash that answers for nearly all other labels.
+struct Domains {
+    sorted: Vec<&'static [u8]>,
+    filter: Box<[u64; FILTER_BITS / 64]>,
+}
+
+impl Domains {
+    fn new() -> Self {
+        let public = include_str!("tld.txt").lines().map(str::as_bytes);
+        let mut sorted: Vec<&[u8]> = public.chain(PRIVATE_DOMAINS).collect();
+        sorted.sort_unstable();
+        let mut filter = Box::new([0; FILTER_BITS / 64]);
+        for bit in sorted.iter().map(|domain| bit_of(domain)) {
+            filter[bit / 64] |= 1 << (bit % 64);
+        }
+        Self { sorted, filter }
+    }
+
+    /// Whether the label is one of them, in either case.
+    fn contain(&self, label: &[u8]) -> bool {
+        let bit = bit_of(label);
+        if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
+            return false;
+        }
+        let mut lower = [0; LABEL_BYTES_MAX];
+        let Some(lower) = lower.get_mut(..label.len()) else { return false };
+        lower.copy_from_slice(label);
+        lower.make_ascii_lowercase();
+        self.sorted.binary_search(&&*lower).is_ok()
+    }
+}
+
+/// The bit of a label, in either case, by its first bytes.
+fn bit_of(label: &[u8]) -> usize {
+    let first = label.iter().take(8).fold(0, |bytes: u64, byte| bytes << 8 | u64::from(byte | 0x20));
+    // Fibonacci hashing: the upper bits of a product with the golden ratio of 2^64 are well mixed.
+    (first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - FILTER_BITS.ilog2())) as usize
+}
 
 /// Whether local part and domain are well formed and it is not the password of a URL.
 pub(super) fn is_valid(found: &Match<'_>) -> bool {
@@ -31,15 +72,8 @@ fn is_domain(domain: &[u8]) -> bool {
         let hyphen_outside = label.starts_with(b"-") || label.ends_with(b"-");
         (1..=LABEL_BYTES_MAX).contains(&label.len()) && !hyphen_outside
     };
-    labels().all(is_label) && labels().next_back().is_some_and(is_top_level)
-}
-
-fn is_top_level(label: &[u8]) -> bool {
-    let mut lower = [0; LABEL_BYTES_MAX];
-    let Some(lower) = lower.get_mut(..label.len()) else { return false };
-    lower.copy_from_slice(label);
-    lower.make_ascii_lowercase();
-    TOP_LEVEL_DOMAINS.binary_search(&&*lower).is_ok() || PRIVATE_DOMAINS.contains(&&*lower)
+    let is_top_level = |label| TOP_LEVEL_DOMAINS.contain(label);
+    labels().next_back().is_some_and(is_top_level) && labels().all(is_label)
 }
 
 /// Whether the match is the end of `scheme://user:password@host`.
@@ -93,7 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_sorted() {
-        assert!(TOP_LEVEL_DOMAINS.is_sorted());
+    fn the_filter_agrees_with_the_list() {
+        let listed = &TOP_LEVEL_DOMAINS.sorted;
+        for domain in listed {
+            for label in [domain.to_vec(), domain.to_ascii_uppercase(), [domain, &b"q"[..]].concat()] {
+                let expected = listed.contains(&label.to_ascii_lowercase().as_slice());
+                assert_eq!(TOP_LEVEL_DOMAINS.contain(&label), expected, "{}", label.escape_ascii());
+            }
+        }
+        assert!(!TOP_LEVEL_DOMAINS.contain(b""));
     }
 }

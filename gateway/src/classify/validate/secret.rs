@@ -15,7 +15,7 @@ const GENERIC_BITS_MAX: f32 = 3.3;
 const SEQUENCE_BYTES: usize = 10;
 
 /// Parts of values that somebody wrote by hand, lower case.
-const PLACEHOLDERS: [&[u8]; 17] = [
+static PLACEHOLDERS: Parts = Parts::new(&[
     b"example",
     b"xxxxx",
     b"placeholder",
@@ -33,10 +33,10 @@ const PLACEHOLDERS: [&[u8]; 17] = [
     b"not-real",
     b"hello",
     b"deadbeef",
-];
+]);
 
 /// Parts of names whose values identify or measure, lower case.
-const IDENTIFIERS: [&[u8]; 24] = [
+static IDENTIFIERS: Parts = Parts::new(&[
     b"trace",
     b"span",
     b"commit",
@@ -61,10 +61,10 @@ const IDENTIFIERS: [&[u8]; 24] = [
     b"file",
     b"session_id",
     b"build",
-];
+]);
 
 /// Further parts of names that end in key, token or secret and are none.
-const PUBLIC_NAMES: [&[u8]; 34] = [
+static PUBLIC_NAMES: Parts = Parts::new(&[
     b"public",
     b"pub_",
     b"pubkey",
@@ -99,7 +99,46 @@ const PUBLIC_NAMES: [&[u8]; 34] = [
     b"schema",
     b"bucket",
     b"accessib",
-];
+]);
+
+/// Names whose values are secrets even in the form of a UUID, lower case.
+static KEY_NAMES: Parts = Parts::new(&[b"key", b"secret"]);
+
+/// Parts that are looked for in either case.
+struct Parts {
+    /// Two bytes long or longer, lower case.
+    parts: &'static [&'static [u8]],
+    /// For each byte that begins one, by its lower five bits, the bytes that come second, by theirs: where no part
+    /// begins so, none is compared.
+    seconds: [u32; 32],
+}
+
+impl Parts {
+    const fn new(parts: &'static [&'static [u8]]) -> Self {
+        let mut seconds = [0; 32];
+        let mut index = 0;
+        while index < parts.len() {
+            seconds[(parts[index][0] & 0x1f) as usize] |= 1 << (parts[index][1] & 0x1f);
+            index += 1;
+        }
+        Self { parts, seconds }
+    }
+
+    /// Whether the text has one of the parts.
+    fn are_in(&self, text: &[u8]) -> bool {
+        text.windows(2).enumerate().any(|(at, pair)| {
+            let seconds = self.seconds[usize::from(pair[0] & 0x1f)];
+            seconds >> (pair[1] & 0x1f) & 1 == 1 && self.begin(&text[at..])
+        })
+    }
+
+    /// Whether the text begins with one of the parts.
+    fn begin(&self, text: &[u8]) -> bool {
+        let is_first =
+            |part: &&[u8]| text.get(..part.len()).is_some_and(|first| first.eq_ignore_ascii_case(part));
+        self.parts.iter().any(is_first)
+    }
+}
 
 /// Whether a value of a format that speaks for itself is random.
 pub(super) fn is_token(bytes: &[u8]) -> bool {
@@ -122,17 +161,17 @@ pub(super) fn is_generic(found: &Match<'_>) -> bool {
     let (bytes, name) = (found.bytes(), name_of(found));
     let bits = ((bytes.len() as f32).log2() * GENERIC_SHARE).min(GENERIC_BITS_MAX);
     let is_mixed = bytes.iter().any(u8::is_ascii_digit) && bytes.iter().any(u8::is_ascii_alphabetic);
-    let is_public = is_identifier(name) || contains_any(name, &PUBLIC_NAMES);
+    let is_public = is_identifier(name) || PUBLIC_NAMES.are_in(name);
     is_mixed
         && entropy::bits_per_byte(bytes) >= bits
         && is_irregular(bytes)
         && !(is_public || is_placeholder(bytes))
-        && (!is_uuid(bytes) || contains_any(name, &[b"key", b"secret"]))
+        && (!is_uuid(bytes) || KEY_NAMES.are_in(name))
 }
 
 /// Whether somebody wrote the value by hand, or cut it off.
 pub(super) fn is_placeholder(bytes: &[u8]) -> bool {
-    contains_any(bytes, &PLACEHOLDERS) || has_sequence(bytes) || bytes.ends_with(b"..")
+    PLACEHOLDERS.are_in(bytes) || has_sequence(bytes) || bytes.ends_with(b"..")
 }
 
 /// Whether the value is not made of words: digits, small and capital letters alternate often, or sometimes where
@@ -203,7 +242,7 @@ const fn common_pairs(text: &[u8]) -> [u32; 26] {
 /// Whether the name identifies something: it has such a part, or ends in `id`.
 fn is_identifier(name: &[u8]) -> bool {
     let ends_in_id = [&b"_id"[..], b"-id", b".id", b"Id", b"ID", b"_ids", b"Ids"];
-    contains_any(name, &IDENTIFIERS) || ends_in_id.iter().any(|end| name.ends_with(end))
+    IDENTIFIERS.are_in(name) || ends_in_id.iter().any(|end| name.ends_with(end))
 }
 
 /// The last name before the match: letters, digits, `_`, `-` and `.`, behind quotes, spaces and operators.
@@ -213,12 +252,6 @@ fn name_of<'a>(found: &Match<'a>) -> &'a [u8] {
     let end = before.iter().rposition(is_name).map_or(0, |last| last + 1);
     let start = before[..end].iter().rposition(|byte| !is_name(byte)).map_or(0, |last| last + 1);
     &before[start..end]
-}
-
-/// Whether the text has one of the parts, in either case.
-fn contains_any(text: &[u8], parts: &[&[u8]]) -> bool {
-    let contains = |part: &[u8]| text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
-    parts.iter().any(|part| contains(part))
 }
 
 /// Whether characters follow each other as in the alphabet; after 9 comes 0.
@@ -246,6 +279,22 @@ mod tests {
     fn found<'a>(text: &'a str, value: &str) -> Match<'a> {
         let start = text.find(value).unwrap();
         Match { field: text.as_bytes(), start, end: start + value.len() }
+    }
+
+    #[test]
+    fn parts_are_found_as_the_naive_search_finds_them() {
+        let naive = |parts: &Parts, text: &[u8]| {
+            let has = |part: &&[u8]| text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
+            parts.parts.iter().any(has)
+        };
+        for parts in [&PLACEHOLDERS, &IDENTIFIERS, &PUBLIC_NAMES, &KEY_NAMES] {
+            for part in parts.parts {
+                let (capitals, (cut, _)) = (part.to_ascii_uppercase(), part.split_at(part.len() - 1));
+                for text in [&b""[..], b"x", part, &capitals, cut, &[b"7q", &capitals[..], b"."].concat()] {
+                    assert_eq!(parts.are_in(text), naive(parts, text), "{}", text.escape_ascii());
+                }
+            }
+        }
     }
 
     #[test]
