@@ -218,7 +218,7 @@ impl Engine {
                 continue;
             }
             let found = Match { field: here.field, start, end };
-            work.spend(STEPS_PER_MATCH)?;
+            work.spend(STEPS_PER_MATCH.max(member.validator.bytes_read(&found)))?;
             let Some(end) = self.accept(member, found, here.offset, near) else { continue };
             let end_offset = here.offset + end as u32;
             if again {

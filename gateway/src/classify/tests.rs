@@ -273,6 +273,16 @@ fn confirming_is_bounded() {
     assert!(matches!(scanned, Err(super::ScanError::WorkExceeded { .. })));
 }
 
+#[test]
+fn what_validators_read_is_bounded() {
+    let mut specs = [DetectorSpec::custom("slow", "x[ab]{1,4000}", Vec::new(), "entropy").unwrap()];
+    specs[0].shapes[0].edges = super::Edges::None;
+    let engine = Engine::compile(&specs).unwrap();
+    let (text, fields) = glue(&[format!("x{}", "ab".repeat(1900)).repeat(20)]);
+    let scanned = engine.scan(&mut engine.scratch(), &text, &fields, &mut Vec::new());
+    assert!(matches!(scanned, Err(super::ScanError::WorkExceeded { .. })));
+}
+
 /// Numbers of nine digits are those that most detectors try.
 #[test]
 fn numbers_in_prose_are_within_the_bound_of_work() {

@@ -33,5 +33,5 @@ const STEPS_PER_BYTE: u64 = 128;
 const STEPS_MIN: u64 = 1 << 16;
 /// Steps that a start costs besides its bytes.
 pub(super) const STEPS_PER_START: usize = 8;
-/// Steps that validator and context of a match cost.
+/// Steps that validator and context of a match cost at least; one for each byte that the validator reads.
 pub(super) const STEPS_PER_MATCH: usize = 32;

@@ -445,6 +445,15 @@ impl Validator {
         Self::ALL.iter().find(|(_, validator)| *validator == self).map_or("none", |(name, _)| name)
     }
 
+    /// Bytes that the check reads of the match, and before it, at most.
+    pub(super) fn bytes_read(self, found: &Match<'_>) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Password | Self::UrlPassword | Self::CurlPassword => password::bytes_read(found),
+            _ => found.end - found.start,
+        }
+    }
+
     /// Whether a finding may end elsewhere than its match.
     pub(super) fn moves_end(self) -> bool {
         self == Self::PrivateKey

@@ -7,6 +7,8 @@ use super::{Match, jwt};
 const BYTES_MIN: usize = 4;
 /// Shortest password of digits only, bytes: fewer are counts.
 const DIGITS_MIN: usize = 6;
+/// Longest command before the password that it is given, bytes.
+const COMMAND_BYTES_MAX: usize = 512;
 
 /// What stands for a password, or says something about it; lower case.
 const WORDS: [&[u8]; 40] = [
@@ -78,7 +80,7 @@ const REFERENCES: [&[u8]; 20] = [
 /// Whether the value is a whole one, and a password.
 pub(super) fn is_valid(found: &Match<'_>) -> bool {
     let bytes = found.bytes();
-    let is_number = bytes.iter().all(u8::is_ascii_digit) && bytes.len() < DIGITS_MIN;
+    let is_number = bytes.len() < DIGITS_MIN && bytes.iter().all(u8::is_ascii_digit);
     is_whole(found) && bytes.len() >= BYTES_MIN && !(is_number || is_stand_in(bytes) || is_prose(found))
 }
 
@@ -110,10 +112,24 @@ pub(super) fn is_of_url(found: &Match<'_>) -> bool {
 
 /// Whether the value is the password that curl is given.
 pub(super) fn is_of_curl(found: &Match<'_>) -> bool {
-    const COMMAND_BYTES_MAX: usize = 512;
-    let before = &found.field[found.start.saturating_sub(COMMAND_BYTES_MAX)..found.start];
-    let is_curl = before.windows(5).any(|window| window == b"curl ");
-    is_curl && is_whole(found) && !is_stand_in(found.bytes()) && !found.bytes().contains(&b'>')
+    // The command last: only one end of a value is whole.
+    is_whole(found)
+        && !is_stand_in(found.bytes())
+        && !found.bytes().contains(&b'>')
+        && command_before(found).windows(5).any(|window| window == b"curl ")
+}
+
+/// What stands before the value, as far back as its command may.
+fn command_before<'a>(found: &Match<'a>) -> &'a [u8] {
+    &found.field[found.start.saturating_sub(COMMAND_BYTES_MAX)..found.start]
+}
+
+/// Bytes that the checks of a value read at most: one where it cannot end.
+pub(super) fn bytes_read(found: &Match<'_>) -> usize {
+    match found.field.get(found.end) {
+        Some(next) if !is_end(*next) && *next != b'@' => 1,
+        _ => found.end - found.start + command_before(found).len(),
+    }
 }
 
 /// Whether the value is base64 of a user, a colon and a password (RFC 7617).
@@ -179,6 +195,15 @@ mod tests {
         assert!(!is_of_url(&found("postgres://app:s3cret@db/x", "s3cre")));
         assert!(!is_of_url(&found("http://host:8080/@x", "8080")));
         assert!(!is_of_url(&found("redis://:${PW}@db/x", "${PW}")));
+    }
+
+    #[test]
+    fn the_command_is_read_only_where_the_value_may_end() {
+        let text = format!("{} -u :{} next", "x".repeat(COMMAND_BYTES_MAX), "b".repeat(253));
+        let start = text.find('b').unwrap();
+        let read = |end| bytes_read(&Match { field: text.as_bytes(), start, end });
+        let read_of_all: usize = (start + 3..=start + 253).map(read).sum();
+        assert_eq!(read_of_all, 250 + 253 + COMMAND_BYTES_MAX);
     }
 
     #[test]
