@@ -16,6 +16,8 @@ mod refusal;
 mod report;
 mod scopes;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::audit::AuditBatch;
@@ -95,9 +97,10 @@ pub enum Inspected<F> {
     Close(Reason, String),
 }
 
-/// A request under inspection. Other connections may have their turn between two of its batches; each batch is judged by
-/// the policy that is then in force.
+/// A request under inspection. Other connections may have their turn between two of its batches; all of them are judged
+/// by the policy that was in force when it began.
 pub struct Inspection<'a, B: Frames> {
+    in_force: Rc<InForce>,
     frame: B::Frame,
     frames: &'a B,
     request: ProduceRequest,
@@ -115,10 +118,17 @@ impl<B: Frames> Inspection<'_, B> {
     }
 }
 
+/// A policy with the memory to apply it.
+struct InForce {
+    policy: Arc<Policy>,
+    scratch: RefCell<Box<Scratch>>,
+}
+
 /// Inspects the requests of one worker. Keeps its memory from request to request.
 pub struct Inspector {
-    policy: Arc<Policy>,
-    scratch: Box<Scratch>,
+    in_force: Rc<InForce>,
+    /// Replaced, oldest first; requests that began before may still need them.
+    replaced: Vec<Rc<InForce>>,
     request: ProduceRequest,
     batches: BatchInspector,
 }
@@ -126,16 +136,22 @@ pub struct Inspector {
 impl Inspector {
     /// An inspector with the policy in force.
     pub fn new(policy: Arc<Policy>, scratch: Box<Scratch>) -> Self {
-        Self { policy, scratch, request: ProduceRequest::default(), batches: BatchInspector::default() }
+        let in_force = Rc::new(InForce { policy, scratch: RefCell::new(scratch) });
+        let (request, batches) = (ProduceRequest::default(), BatchInspector::default());
+        Self { in_force, replaced: Vec::new(), request, batches }
     }
 
-    /// Changes the policy between requests and gives the old one back.
-    pub fn replace_policy(
-        &mut self,
-        policy: Arc<Policy>,
-        scratch: Box<Scratch>,
-    ) -> (Arc<Policy>, Box<Scratch>) {
-        (std::mem::replace(&mut self.policy, policy), std::mem::replace(&mut self.scratch, scratch))
+    /// Changes the policy for the requests that begin from now on.
+    pub fn replace_policy(&mut self, policy: Arc<Policy>, scratch: Box<Scratch>) {
+        let next = Rc::new(InForce { policy, scratch: RefCell::new(scratch) });
+        self.replaced.push(std::mem::replace(&mut self.in_force, next));
+    }
+
+    /// A replaced policy that no request needs any more.
+    pub fn retired(&mut self) -> Option<(Arc<Policy>, Box<Scratch>)> {
+        let position = self.replaced.iter().position(|replaced| Rc::strong_count(replaced) == 1)?;
+        let InForce { policy, scratch } = Rc::into_inner(self.replaced.remove(position))?;
+        Some((policy, scratch.into_inner()))
     }
 
     /// Begins with one whole frame.
@@ -151,7 +167,8 @@ impl Inspector {
         let mut request = std::mem::take(&mut self.request);
         request.parse(frame.as_ref()).map_err(|error| unparsed(&error))?;
         let (out, refusals) = (Output::new(frames), Refusals::default());
-        Ok(Inspection { frame, frames, request, next: 0, out, refusals, allowance: Allowance::default() })
+        let (in_force, allowance) = (self.in_force.clone(), Allowance::default());
+        Ok(Inspection { in_force, frame, frames, request, next: 0, out, refusals, allowance })
     }
 
     /// Inspects batches until all are done or a turn is over; true when all are.
@@ -163,8 +180,8 @@ impl Inspector {
         audit: &mut AuditBatch,
         counters: &WorkerCounters,
     ) -> bool {
-        let Inspection { frame, request, next, out, refusals, allowance, .. } = inspection;
-        let (policy, scratch) = (&*self.policy, &mut *self.scratch);
+        let Inspection { in_force, frame, request, next, out, refusals, allowance, .. } = inspection;
+        let (policy, scratch) = (&*in_force.policy, &mut **in_force.scratch.borrow_mut());
         let mut job = Job { sender, audit, counters, policy, scratch, allowance };
         job.allowance.begin_turn();
         while *next < request.partitions.len() && !job.allowance.is_turn_over() {
@@ -219,8 +236,8 @@ impl Inspector {
         self.request.parse(frame).map_err(|error| unparsed(&error))?;
         for partition in &self.request.partitions {
             let topic = topic_of(frame, &self.request, partition, sender).unwrap_or(UNNAMED_TOPIC);
-            let entry = scopes.entry(&self.policy, sender, topic);
-            let generation = self.policy.generation();
+            let policy = &self.in_force.policy;
+            let (generation, entry) = (policy.generation(), scopes.entry(policy, sender, topic));
             report::unseen(audit, generation, entry, partition, frame, sender, Reason::InspectionOff);
             counters.refuse(Reason::InspectionOff);
         }

@@ -299,3 +299,37 @@ fn a_large_request_lets_others_have_their_turn_between_its_batches() {
     let forwarded = [0, 2, 3, 4].map(|index| (index, large.clone()));
     assert!(batches_of(&request.into_frame()) == forwarded);
 }
+
+#[test]
+fn a_request_is_judged_by_the_policy_under_which_it_began() {
+    let policy = |text: &str, generation| {
+        let policy = Policy::compile(Path::new("test.toml"), text, &Keys::StandIn, generation);
+        let policy = Arc::new(policy.expect("a good policy"));
+        let scratch = Box::new(policy.scratch());
+        (policy, scratch)
+    };
+    // Longer than a turn: the reload comes after the first batch.
+    let long = format!("{CARD} {}", "x".repeat(3 << 20));
+    let frame = || frame_of(-1, &[batch_of(&long, false), batch_of(CARD, false)]);
+    let is_forwarded = |inspected| matches!(inspected, Inspected::Forward { answer: None, .. });
+
+    with_inspector("version = 1", Settings::default(), |inspector, sender, audit| {
+        let (mut scopes, counters) = (Scopes::default(), WorkerCounters::default());
+        let mut inspection = inspector.begin(frame(), &Heap).ok().expect("a good frame");
+        assert!(!inspector.step(&mut inspection, sender, &mut scopes, audit, &counters));
+        let (blocking, scratch) = policy(BLOCKING, 2);
+        inspector.replace_policy(blocking, scratch);
+        assert!(inspector.retired().is_none(), "the request still needs it");
+        assert!(inspector.step(&mut inspection, sender, &mut scopes, audit, &counters));
+        assert!(is_forwarded(inspector.finish(inspection)), "as the first batch, so the second");
+        assert_eq!(inspector.retired().expect("nobody needs it").0.generation(), 1);
+        let generations: Vec<u64> = audit.partitions.iter().map(|entry| entry.generation).collect();
+        assert_eq!(generations, [1, 1]);
+
+        let mut inspection = inspector.begin(frame(), &Heap).ok().expect("a good frame");
+        while !inspector.step(&mut inspection, sender, &mut scopes, audit, &counters) {}
+        let inspected = inspector.finish(inspection);
+        assert!(matches!(inspected, Inspected::Answer(_)), "the next request meets the new policy");
+        inspected
+    });
+}

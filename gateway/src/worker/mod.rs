@@ -209,8 +209,7 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
         while let Some(message) = self.mailbox.receive() {
             match message {
                 ToWorker::Policy(policy, scratch) => {
-                    let (policy, scratch) = self.shared.inspector().replace_policy(policy, scratch);
-                    self.shared.tell(ToControl::Retired(policy, scratch));
+                    self.shared.inspector().replace_policy(policy, scratch);
                 }
                 ToWorker::TopologyChanged => self.executor.io().wake_all(),
                 // The broker was learned while the drain began; nobody would close its port again.
@@ -238,6 +237,9 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
 
     /// Hands over what this turn decided and counted.
     fn report(&mut self) {
+        while let Some((policy, scratch)) = self.shared.inspector().retired() {
+            self.shared.tell(ToControl::Retired(policy, scratch));
+        }
         if self.shared.flush(&mut self.mailbox) {
             // Connections stand still while the control thread is behind, and nothing else tells them that it is not.
             self.executor.io().wake_all();

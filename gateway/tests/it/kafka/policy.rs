@@ -7,7 +7,10 @@ use gateway::classify::catalog;
 
 /// The rules of a policy file that look for detectors.
 #[derive(Debug, Default)]
-pub(super) struct Rules(BTreeMap<String, Expectation>);
+pub(super) struct Rules {
+    anywhere: BTreeMap<String, Expectation>,
+    keys_only: BTreeMap<String, Expectation>,
+}
 
 /// What happens to a value that a detector finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,11 @@ pub(super) enum Operator {
         /// How many stay at the end.
         last: usize,
     },
+    /// In its place so many hex digits, the same ones for the same value.
+    Hash {
+        /// How many.
+        length: usize,
+    },
 }
 
 /// Levels, lowest first.
@@ -55,20 +63,27 @@ impl Rules {
     fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap();
         let policy: toml::Table = text.parse().unwrap();
-        let mut rules = BTreeMap::new();
+        let mut rules = Self::none();
         for (position, rule) in policy["rule"].as_array().unwrap().iter().enumerate() {
             let detectors = rule.get("detectors").and_then(toml::Value::as_array);
             let names = detectors.into_iter().flatten().filter_map(toml::Value::as_str);
+            let keys_only = rule.get("parts").is_some_and(|parts| *parts == toml::Value::from(vec!["key"]));
+            let part = if keys_only { &mut rules.keys_only } else { &mut rules.anywhere };
             for detector in names.flat_map(detectors_of) {
-                rules.entry(detector).or_insert_with_key(|detector| expectation(rule, position, detector));
+                part.entry(detector).or_insert_with_key(|detector| expectation(rule, position, detector));
             }
         }
-        Self(rules)
+        rules
     }
 
-    /// What happens to a value of `detector`, `None` if nothing.
+    /// What happens to a value of `detector` in record values and headers, `None` if nothing.
     pub(super) fn of(&self, detector: &str) -> Option<&Expectation> {
-        self.0.get(detector)
+        self.anywhere.get(detector)
+    }
+
+    /// What happens to a value of `detector` in record keys, `None` if nothing.
+    pub(super) fn in_key(&self, detector: &str) -> Option<&Expectation> {
+        self.keys_only.get(detector)
     }
 }
 
@@ -106,6 +121,7 @@ fn operator(mask: &toml::Value) -> Operator {
     match mask.get("operator").and_then(toml::Value::as_str) {
         Some("redact") => Operator::Redact,
         Some("keep") => Operator::Keep { first: number("first"), last: number("last") },
+        Some("hash") => Operator::Hash { length: number("length") },
         other => panic!("the tests do not know the operator {other:?}"),
     }
 }

@@ -1,6 +1,8 @@
 //! Records with planted sensitive values, and what must arrive for each: the generator knows every span that it
 //! planted, so the expectation never passes through the gateway's own code.
 
+use std::collections::BTreeMap;
+
 use bench_harness::kafka::clients::{Header, Record};
 
 use super::policy::{Expectation, Operator, Rules};
@@ -13,6 +15,7 @@ pub(super) const ID_HEADER: &str = "record-id";
 pub(super) struct Planted {
     /// As the client sends it.
     pub(super) sent: Record,
+    key: Option<Text>,
     value: Option<Text>,
     headers: Vec<(String, Text)>,
 }
@@ -33,6 +36,21 @@ impl Planted {
         self.value.as_ref().map(|text| text.masked(rules))
     }
 
+    /// Whether `arrived` is what must arrive as the key. `pseudonyms` holds what stands for which value, over all
+    /// records: one for each.
+    pub(super) fn is_key(
+        &self,
+        arrived: Option<&[u8]>,
+        rules: &Rules,
+        pseudonyms: &mut BTreeMap<String, String>,
+    ) -> bool {
+        match (&self.key, arrived) {
+            (Some(text), Some(arrived)) => text.is_hashed(arrived, rules, pseudonyms),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// The headers that must arrive, labels apart.
     pub(super) fn headers(&self, rules: &Rules) -> Vec<Header> {
         let identity = Header(ID_HEADER.to_owned(), Some(self.sent.id.clone().into_bytes()));
@@ -49,13 +67,14 @@ impl Planted {
 
     /// The rules that the planted values meet.
     pub(super) fn expectations<'r>(&self, rules: &'r Rules) -> Vec<&'r Expectation> {
-        let texts = self.value.iter().chain(self.headers.iter().map(|(_, text)| text));
-        texts.flat_map(Text::sensitive).filter_map(|(detector, _)| rules.of(detector)).collect()
+        let in_key = self.key.iter().flat_map(Text::sensitive).filter_map(|(found, _)| rules.in_key(found));
+        let texts = self.key.iter().chain(&self.value).chain(self.headers.iter().map(|(_, text)| text));
+        texts.flat_map(Text::sensitive).filter_map(|(found, _)| rules.of(found)).chain(in_key).collect()
     }
 
     /// The planted values in clear that must not be seen anywhere behind the gateway.
     pub(super) fn canaries<'p>(&'p self, rules: &'p Rules) -> impl Iterator<Item = &'p str> {
-        let texts = self.value.iter().chain(self.headers.iter().map(|(_, text)| text));
+        let texts = self.key.iter().chain(&self.value).chain(self.headers.iter().map(|(_, text)| text));
         texts
             .flat_map(Text::sensitive)
             .filter(|(detector, _)| rules.of(detector).is_some())
@@ -93,6 +112,30 @@ impl Text {
         bytes.collect()
     }
 
+    /// Whether `arrived` is this text with a pseudonym for each value that the rules hash.
+    fn is_hashed(&self, arrived: &[u8], rules: &Rules, pseudonyms: &mut BTreeMap<String, String>) -> bool {
+        let mut rest = arrived;
+        for span in &self.0 {
+            let (length, hashed) = match span {
+                Span::Plain(bytes) => (bytes.len(), None),
+                Span::Sensitive(detector, value) => match rules.in_key(detector).map(|rule| rule.operator) {
+                    Some(Operator::Hash { length }) => (length, Some(value)),
+                    _ => (value.len(), None),
+                },
+            };
+            let Some((here, behind)) = rest.split_at_checked(length) else { return false };
+            let is_right = match hashed {
+                Some(value) => is_pseudonym(here, value, pseudonyms),
+                None => Text(vec![span.clone()]).raw() == here,
+            };
+            if !is_right {
+                return false;
+            }
+            rest = behind;
+        }
+        rest.is_empty()
+    }
+
     fn sensitive(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.iter().filter_map(|span| match span {
             Span::Plain(_) => None,
@@ -101,10 +144,19 @@ impl Text {
     }
 }
 
+/// Whether `here` is hex digits that stand for `value`, and for no other.
+fn is_pseudonym(here: &[u8], value: &str, pseudonyms: &mut BTreeMap<String, String>) -> bool {
+    let text = String::from_utf8_lossy(here).into_owned();
+    here.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && *pseudonyms.entry(value.to_owned()).or_insert_with(|| text.clone()) == text
+        && pseudonyms.values().filter(|other| **other == text).count() == 1
+}
+
 /// Letters and digits become `*`, but `keep` leaves some at both ends; separators stay.
 fn mask(value: &str, operator: Operator) -> String {
     let (first, last) = match operator {
         Operator::None => return value.to_owned(),
+        Operator::Hash { .. } => panic!("the tests hash record keys only"),
         Operator::Redact => (0, 0),
         Operator::Keep { first, last } => (first, last),
     };
@@ -130,13 +182,23 @@ fn planted(random: &mut Random, index: usize) -> Planted {
     let value = value(random, index);
     // aiokafka refuses records without key and value, so a key is missing only beside a value.
     let keyed = value.is_none() || random.below(5) > 0;
-    let key = keyed.then(|| format!("device-{}", random.below(7)).into_bytes());
+    let key = keyed.then(|| key(random));
     let headers = headers(random, index);
     let id = format!("n{index}");
     let mut sent_headers = vec![Header(ID_HEADER.to_owned(), Some(id.clone().into_bytes()))];
     sent_headers.extend(headers.iter().map(|(name, text)| Header(name.clone(), Some(text.raw()))));
-    let sent = Record { id, key, value: value.as_ref().map(Text::raw), headers: sent_headers };
-    Planted { sent, value, headers }
+    let raw = |text: &Option<Text>| text.as_ref().map(Text::raw);
+    let sent = Record { id, key: raw(&key), value: raw(&value), headers: sent_headers };
+    Planted { sent, key, value, headers }
+}
+
+fn key(random: &mut Random) -> Text {
+    match random.below(9) {
+        number @ 0..7 => Text::default().plain(&format!("device-{number}")),
+        number => Text::default()
+            .plain("customer ")
+            .sensitive_value(("email", format!("annie.easley{number}@mail.navy.org"))),
+    }
 }
 
 fn value(random: &mut Random, index: usize) -> Option<Text> {
