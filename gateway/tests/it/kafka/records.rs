@@ -65,6 +65,13 @@ impl Planted {
         self
     }
 
+    /// The same record without its key.
+    pub(super) fn without_key(mut self) -> Self {
+        self.key = None;
+        self.sent.key = None;
+        self
+    }
+
     /// The rules that the planted values meet.
     pub(super) fn expectations<'r>(&self, rules: &'r Rules) -> Vec<&'r Expectation> {
         let in_key = self.key.iter().flat_map(Text::sensitive).filter_map(|(found, _)| rules.in_key(found));
