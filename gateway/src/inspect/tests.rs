@@ -315,7 +315,7 @@ fn a_request_is_judged_by_the_policy_under_which_it_began() {
 
     with_inspector("version = 1", Settings::default(), |inspector, sender, audit| {
         let (mut scopes, counters) = (Scopes::default(), WorkerCounters::default());
-        let mut inspection = inspector.begin(frame(), &Heap).ok().expect("a good frame");
+        let Ok(mut inspection) = inspector.begin(frame(), &Heap) else { panic!("a good frame") };
         assert!(!inspector.step(&mut inspection, sender, &mut scopes, audit, &counters));
         let (blocking, scratch) = policy(BLOCKING, 2);
         inspector.replace_policy(blocking, scratch);
@@ -326,7 +326,7 @@ fn a_request_is_judged_by_the_policy_under_which_it_began() {
         let generations: Vec<u64> = audit.partitions.iter().map(|entry| entry.generation).collect();
         assert_eq!(generations, [1, 1]);
 
-        let mut inspection = inspector.begin(frame(), &Heap).ok().expect("a good frame");
+        let Ok(mut inspection) = inspector.begin(frame(), &Heap) else { panic!("a good frame") };
         while !inspector.step(&mut inspection, sender, &mut scopes, audit, &counters) {}
         let inspected = inspector.finish(inspection);
         assert!(matches!(inspected, Inspected::Answer(_)), "the next request meets the new policy");
