@@ -22,7 +22,7 @@ const PHRASE_WORDS_MAX: usize = 3;
 /// A set of context words and phrases, each with the owners that look for it.
 ///
 /// A phrase is found in any case, its words separated by one byte, a camelCase hump or nothing; an `s` may
-/// follow. It is not found inside a longer word.
+/// follow. It is not found inside a longer word. Letters beyond ASCII separate, in phrases as in texts.
 #[derive(Debug)]
 pub(super) struct Words {
     /// Open addressing by the hash of the letters; a power of two, at most half full.
@@ -105,7 +105,7 @@ impl Words {
         let mut end_before = 0;
         let mut at = 0;
         while let Some((start, end)) = next_word(text, at) {
-            if start > end_before + 1 {
+            if start > end_before + 1 && !is_letter(&text[end_before..start]) {
                 phrases = [None; PHRASE_WORDS_MAX];
             }
             phrases.rotate_right(1);
@@ -164,6 +164,13 @@ fn filter_bit(hash: u64) -> usize {
 #[inline]
 fn extend_hash(hash: u64, letter: u8) -> u64 {
     (hash ^ u64::from(letter.to_ascii_lowercase())).wrapping_mul(HASH_PRIME)
+}
+
+/// Whether `gap` is one character of two bytes in UTF-8 (RFC 3629), such as the `\u{f6}` of `henkil\u{f6}tunnus`: it joins what
+/// stands on both sides of it, as one separator would.
+#[inline]
+fn is_letter(gap: &[u8]) -> bool {
+    matches!(gap, [0xc3..=0xdf, 0x80..=0xbf])
 }
 
 /// The next run of letters at or after `at` that is one word: `userSSN` is two, `SSNValue` as well.
@@ -369,7 +376,9 @@ fn skip_back(field: &[u8], at: usize, skip: impl Fn(u8) -> bool) -> usize {
 }
 
 fn is_key_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@')
+    byte.is_ascii_alphanumeric()
+        || !byte.is_ascii()
+        || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'@')
 }
 
 /// The context words before one start, and a memory of keys.
@@ -594,8 +603,10 @@ mod tests {
 
     #[test]
     fn a_word_is_found_in_any_spelling_but_not_inside_another() {
-        let words = Words::new(&[("card number".to_owned(), vec![1]), ("pan".to_owned(), vec![2])]).unwrap();
-        let cases: [(&str, &[u16]); 10] = [
+        let phrases = ["card number", "pan", "henkilötunnus"].map(str::to_owned);
+        let words =
+            Words::new(&phrases.into_iter().zip([vec![1], vec![2], vec![3]]).collect::<Vec<_>>()).unwrap();
+        let cases: [(&str, &[u16]); 13] = [
             ("Card Number: ", &[1]),
             (r#""card_number":""#, &[1]),
             (r#""userCardNumber":""#, &[1]),
@@ -606,11 +617,14 @@ mod tests {
             ("span ", &[]),
             ("panel ", &[]),
             ("discard number", &[]),
+            ("henkilötunnus: ", &[3]),
+            ("HENKILÖTUNNUS", &[3]),
+            ("henkil, tunnus", &[]),
         ];
         for (text, expected) in cases {
             let mut found = Vec::new();
             words
-                .find(text.as_bytes(), |word| found.extend((1..=2).filter(|owner| words.owns(word, *owner))));
+                .find(text.as_bytes(), |word| found.extend((1..=3).filter(|owner| words.owns(word, *owner))));
             found.dedup();
             assert_eq!(found, expected, "{text}");
         }

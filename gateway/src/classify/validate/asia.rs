@@ -55,14 +55,18 @@ pub(super) fn cn_uscc(bytes: &[u8]) -> bool {
     !values.contains(&u8::MAX) && remainder(&values, &WEIGHTS, 31) == 0
 }
 
-/// Korea, resident registration number: birthday and sex; the check digit, which those given out since October 2020
-/// need not have, is demanded.
+/// Korea, resident registration number as given out before October 2020: birthday, sex, region and a check digit.
 pub(super) fn kr_rrn(bytes: &[u8]) -> bool {
     let Some(digits) = digits::<13>(bytes) else { return false };
     let check = (11 - remainder(&digits, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5], 11)) % 10;
-    date::exists_in_some(value(&digits[..2]), value(&digits[2..4]), value(&digits[4..6]))
-        && value(&digits[7..9]) <= 96
-        && check == i32::from(digits[12])
+    kr_rrn_unchecked(bytes) && value(&digits[7..9]) <= 96 && check == i32::from(digits[12])
+}
+
+/// Korea, resident registration number: birthday and sex. Since October 2020 the digits after them are random.
+pub(super) fn kr_rrn_unchecked(bytes: &[u8]) -> bool {
+    let Some(digits) = digits::<13>(bytes) else { return false };
+    (1..=8).contains(&digits[6])
+        && date::exists_in_some(value(&digits[..2]), value(&digits[2..4]), value(&digits[4..6]))
 }
 
 /// Korea, business registration number (National Tax Service): weights, and the tens of the last product.

@@ -29,7 +29,8 @@ fn is_v6_address(found: &Match<'_>) -> bool {
     // Eight groups of two digits each are an EUI-64, not an address.
     let is_eui64 = bytes.len() == 23 && bytes.iter().skip(2).step_by(3).all(|byte| *byte == b':');
     let is_loopback = bytes == b"::1";
-    let goes_on = found.field.get(found.end) == Some(&b':');
+    let after = found.field.get(found.end..).unwrap_or_default();
+    let goes_on = matches!(after, [b':', next, ..] if *next == b':' || next.is_ascii_alphanumeric());
     (groups >= 2 && has_digit || is_loopback) && !is_eui64 && !goes_on && parse::<Ipv6Addr>(bytes).is_some()
 }
 

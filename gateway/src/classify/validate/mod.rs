@@ -147,7 +147,9 @@ validators! {
     /// The last eight hexadecimal digits are the CRC-32 of all before.
     Crc32 = "crc32" => |found| keep(found, crc32::ends_with_hex(found.bytes())),
     /// Payment card number.
-    Card = "card" => |found| keep(found, card::is_valid(&found.digits())),
+    Card = "card" => |found| keep(found, card::is_card(&found)),
+    /// Number that a word calls a payment card.
+    NamedCard = "named_card" => |found| keep(found, card::is_named_card(&found)),
     /// US social security number.
     Ssn = "us_ssn" => |found| keep(found, ssn::is_valid(&found.digits())),
     /// International bank account number.
@@ -356,6 +358,8 @@ validators! {
     CnUscc = "cn_uscc" => |found| keep(found, asia::cn_uscc(found.bytes())),
     /// Korea, resident registration number.
     KrRrn = "kr_rrn" => |found| keep(found, asia::kr_rrn(found.bytes())),
+    /// Korea, resident registration number that need not have a check digit.
+    KrRrnUnchecked = "kr_rrn_unchecked" => |found| keep(found, asia::kr_rrn_unchecked(found.bytes())),
     /// Korea, business registration number.
     KrBrn = "kr_brn" => |found| keep(found, asia::kr_brn(found.bytes())),
     /// Japan, individual number.
