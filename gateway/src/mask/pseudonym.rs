@@ -182,7 +182,9 @@ impl Subject {
             Family::Network => Normal::Lowercase,
             Family::Secret | Family::Custom => Normal::Verbatim,
         };
-        let is_checked = |shape: &Shape| matches!(shape.validator, Validator::Luhn | Validator::Card);
+        let is_checked = |shape: &Shape| {
+            matches!(shape.validator, Validator::Luhn | Validator::Card | Validator::NamedCard)
+        };
         Self { id: spec.id.clone(), normal, has_check_digit: spec.shapes.iter().all(is_checked) }
     }
 }
