@@ -19,7 +19,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
@@ -32,7 +32,7 @@ use super::shared::{Endpoint, Shared};
 use super::transport::Link;
 use crate::telemetry::Reason;
 
-/// Longest wait for the last bytes to leave after a connection has ended.
+/// Longest wait for the last bytes to leave and for the client to close after a connection has ended.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Longest wait for the first whole request, the TLS handshake included: whoever connects has something to ask.
@@ -129,11 +129,14 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
     if let Err(close) = &ended {
         connection.report(close);
     }
-    connection.linger().await;
+    let deadline = connection.io.now() + LINGER;
+    connection.flush_until(deadline).await;
     // An end of the stream before the first answer reads as a wrong listener or a refused login, after which
     // franz-go gives its records up. A reset reads as what it is, a failure to be tried again.
     if ended.is_err_and(|close| close.is_upstreams()) && !connection.answered.get() {
         connection.io.reset_on_close(connection.client.socket());
+    } else {
+        connection.hear_out_until(deadline).await;
     }
 }
 
@@ -244,20 +247,42 @@ impl<D: Driver> Connection<D> {
     }
 
     /// Lets answers that are complete and bytes that are queued leave, in both directions, within a bound.
-    async fn linger(&self) {
+    async fn flush_until(&self, deadline: Instant) {
         while let Some(piece) = self.update(|session| session.replies.pop()) {
             self.answered.set(true);
             // A failed TLS session takes nothing more; there is nobody left to tell.
             let _ = self.client.send(&self.io, &self.pool, piece);
         }
         self.io.note_waiting(self.client.socket(), 0);
-        let deadline = self.io.now() + LINGER;
         let _timer = self.io.sleep_until(deadline);
         let links = [Some(&self.client), self.upstream.get()];
         poll_fn(|_| {
             let flushed = |link: &Link| self.io.poll_flushed_below(link.socket(), 0).is_ready();
             let all = links.iter().flatten().all(|link| flushed(link));
             if all || self.io.now() >= deadline { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Ends the stream towards the client and throws away what still comes, until the client closes.
+    ///
+    /// A close alone answers bytes under way with a reset. Java then fails its next send and never reads the answers that
+    /// have arrived: what a broker wrote that is just shutting down it sends again, and a broker that has restarted
+    /// remembers but the last batch of a producer. RFC 9112 section 9.6 has the same for HTTP.
+    async fn hear_out_until(&self, deadline: Instant) {
+        let socket = self.client.socket();
+        if self.client.finish(&self.io, &self.pool).is_err() {
+            return;
+        }
+        let _timer = self.io.sleep_until(deadline);
+        poll_fn(|_| {
+            while let Poll::Ready(received) = self.io.poll_recv(socket) {
+                if !matches!(received, Ok(Some(_))) {
+                    return Poll::Ready(());
+                }
+            }
+            let is_over = self.io.draining() || self.io.now() >= deadline;
+            if is_over { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
