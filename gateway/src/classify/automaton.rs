@@ -7,6 +7,7 @@ use std::fmt;
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
@@ -18,6 +19,8 @@ const DETERMINIZE_BYTES_MAX: usize = 32 << 20;
 /// Reports ends.
 pub(super) struct Forward {
     dfa: dense::DFA<Vec<u32>>,
+    /// Where it begins, whatever precedes a match; `None` when that matters.
+    start: Option<StateID>,
 }
 
 /// Reports starts.
@@ -47,7 +50,8 @@ pub(super) struct TooLarge;
 impl Forward {
     /// An automaton for `patterns`; their index is the pattern that `ends` reports.
     pub(super) fn new(patterns: &[Hir]) -> Result<Self, TooLarge> {
-        build(patterns, false).map(|dfa| Self { dfa })
+        let dfa = build(patterns, false)?;
+        Ok(Self { start: dfa.universal_start_state(Anchored::Yes), dfa })
     }
 
     /// Calls `found(pattern, end)` for every match that starts at `start` and ends where `may_end` agrees, ends
@@ -60,8 +64,7 @@ impl Forward {
         may_end: impl Fn(usize) -> bool,
         mut found: impl FnMut(usize, usize),
     ) -> usize {
-        let input = Input::new(field).range(start..).anchored(Anchored::Yes);
-        let Ok(mut state) = self.dfa.start_state_forward(&input) else { return 0 };
+        let Some(mut state) = self.start_state(field, start) else { return 0 };
         let stop = field.len().min(start.saturating_add(bytes_max).saturating_add(1));
         let mut at = start;
         // A match is reported by the state after the byte that follows it.
@@ -87,6 +90,12 @@ impl Forward {
         at - start
     }
 
+    #[inline]
+    fn start_state(&self, field: &[u8], start: usize) -> Option<StateID> {
+        let input = || Input::new(field).range(start..).anchored(Anchored::Yes);
+        self.start.or_else(|| self.dfa.start_state_forward(&input()).ok())
+    }
+
     /// The bytes with which a match may begin, whatever precedes it.
     pub(super) fn first_bytes(&self) -> ByteSet {
         let mut set = ByteSet::default();
@@ -104,12 +113,7 @@ impl Forward {
         set
     }
 
-    fn report(
-        &self,
-        state: regex_automata::util::primitives::StateID,
-        end: usize,
-        found: &mut impl FnMut(usize, usize),
-    ) {
+    fn report(&self, state: StateID, end: usize, found: &mut impl FnMut(usize, usize)) {
         for index in 0..self.dfa.match_len(state) {
             found(self.dfa.match_pattern(state, index).as_usize(), end);
         }

@@ -191,6 +191,10 @@ fn next_word(text: &[u8], at: usize) -> Option<(usize, usize)> {
 
 /// Where the region before `start` begins, and whether it is a key.
 pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
+    region_before(field, start, &mut Arrays::default())
+}
+
+fn region_before(field: &[u8], start: usize, arrays: &mut Arrays) -> (usize, bool) {
     if field[..start].last_chunk().is_some_and(are_digits_and_spaces) {
         return (start, false);
     }
@@ -199,11 +203,11 @@ pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
     while at > floor {
         at -= 1;
         let key = match field[at] {
-            b'"' | b'\'' | b'`' => key_before(field, at),
-            b'=' | b':' if at + 1 == start => key_before(field, at + 1),
+            b'"' | b'\'' | b'`' => key_before(field, at, arrays),
+            b'=' | b':' if at + 1 == start => key_before(field, at + 1, arrays),
             b'>' => Some(element_before(field, at)),
             b'{' | b'[' => Some(name_of_container(field, at)),
-            b',' if at + 1 == start => Some(array_before(field, at)),
+            b',' if at + 1 == start => Some(array_before(field, at, arrays)),
             b'\n' => return line_before(field, at),
             _ => None,
         };
@@ -297,12 +301,12 @@ pub(super) fn after(field: &[u8], end: usize) -> usize {
 
 /// The start of the key that names the value which opens at `value` (its quote, or its first byte): the key
 /// and, when the member is the first of its object, the name of that object. `None` when there is no key.
-fn key_before(field: &[u8], value: usize) -> Option<usize> {
+fn key_before(field: &[u8], value: usize, arrays: &mut Arrays) -> Option<usize> {
     let separator = skip_back(field, value, |byte| matches!(byte, b' ' | b'\\' | b'\t'));
     match field.get(separator.checked_sub(1)?)? {
         b':' | b'=' => Some(key_start(field, separator - 1)),
         b'>' if separator > 1 && field[separator - 2] == b'=' => Some(key_start(field, separator - 1)),
-        b',' => Some(array_before(field, separator - 1)),
+        b',' => Some(array_before(field, separator - 1, arrays)),
         b'[' | b'{' => Some(name_of_container(field, separator - 1)),
         _ => None,
     }
@@ -346,20 +350,13 @@ fn name_of_container(field: &[u8], open: usize) -> usize {
 }
 
 /// The start of the name of the array in which a comma at `comma` separates simple values; else `comma`.
-fn array_before(field: &[u8], comma: usize) -> usize {
-    let floor = comma.saturating_sub(ARRAY_BYTES_MAX);
-    let mut at = comma;
-    while at > floor {
-        at -= 1;
-        match field[at] {
-            b'[' => return name_of_container(field, at),
-            // The name is the argument before the value: `set("name", "value")`.
-            b'(' => return at + 1,
-            b'{' | b'}' | b']' | b':' | b'=' | b'\n' => return comma,
-            _ => {}
-        }
+fn array_before(field: &[u8], comma: usize, arrays: &mut Arrays) -> usize {
+    match arrays.decider(field, comma).map(|at| (at, field[at])) {
+        Some((at, b'[')) => name_of_container(field, at),
+        // The name is the argument before the value: `set("name", "value")`.
+        Some((at, b'(')) => at + 1,
+        _ => comma,
     }
-    comma
 }
 
 /// The start of the XML element whose `>` is at `close`.
@@ -398,7 +395,35 @@ pub(super) struct Near {
     words_after: Vec<u16>,
     /// As `start`.
     end: usize,
+    /// Offsets in the text: no letter stands from `letterless` on before `letter`, where one stands or the field ends.
+    letterless: usize,
+    letter: usize,
+    arrays: Arrays,
     memory: Vec<Remembered>,
+}
+
+/// The byte that decides to which array a comma belongs, remembered for the commas after it in its field: a list of
+/// numbers is walked once, not once for each number. Nothing decides about a comma at 0.
+#[derive(Debug, Default)]
+struct Arrays {
+    /// Offset of the field in the text.
+    field: usize,
+    comma: usize,
+    decider: Option<usize>,
+}
+
+impl Arrays {
+    /// The last byte before `comma`, at most [`ARRAY_BYTES_MAX`] before it, that is not part of a simple value.
+    fn decider(&mut self, field: &[u8], comma: usize) -> Option<usize> {
+        let floor = comma.saturating_sub(ARRAY_BYTES_MAX);
+        let is_near = (floor..=comma).contains(&self.comma);
+        let known = if is_near { self.comma } else { floor };
+        let decides = |byte: &u8| matches!(byte, b'[' | b'(' | b'{' | b'}' | b']' | b':' | b'=' | b'\n');
+        let after = field[known..comma].iter().rposition(decides).map(|at| known + at);
+        let before = self.decider.filter(|at| is_near && *at >= floor);
+        (self.comma, self.decider) = (comma, after.or(before));
+        self.decider
+    }
 }
 
 /// A key, as it stands in the text, and the words in it.
@@ -429,6 +454,9 @@ impl Near {
             value: 0,
             words_after: Vec::with_capacity(64),
             end: 0,
+            letterless: 1,
+            letter: 0,
+            arrays: Arrays::default(),
             memory,
         }
     }
@@ -436,6 +464,8 @@ impl Near {
     /// Forgets the start at hand: another text begins.
     pub(super) fn begin_text(&mut self) {
         (self.start, self.value, self.end) = (0, 0, 0);
+        (self.letterless, self.letter) = (1, 0);
+        self.arrays = Arrays::default();
     }
 
     /// Looks at the last words of the key of the value at `start`, unless it did already.
@@ -461,7 +491,10 @@ impl Near {
             return;
         }
         self.start = offset + start + 1;
-        let (before, is_key) = before(field, start);
+        if self.arrays.field != offset {
+            self.arrays = Arrays { field: offset, ..Arrays::default() };
+        }
+        let (before, is_key) = region_before(field, start, &mut self.arrays);
         self.is_key = is_key;
         self.words.clear();
         let text = &field[before..start];
@@ -491,14 +524,27 @@ impl Near {
         self.words.iter().any(|word| words.contains(*word))
     }
 
+    /// Whether a letter stands near enough behind a match of at most `bytes_max` bytes at `start` to be of a word
+    /// that counts. Starts ascend, so that each byte is looked at once.
+    pub(super) fn may_have_after(
+        &mut self,
+        field: &[u8],
+        offset: usize,
+        start: usize,
+        bytes_max: usize,
+    ) -> bool {
+        let from = offset + start;
+        if !(self.letterless..=self.letter).contains(&from) {
+            let letter = field[start..].iter().position(u8::is_ascii_alphabetic);
+            (self.letterless, self.letter) = (from, from + letter.unwrap_or(field.len() - start));
+        }
+        let is_near = self.letter - from < bytes_max.saturating_add(WINDOW_BYTES);
+        !self.is_key && is_near && self.letter < offset + field.len()
+    }
+
     /// Whether the key ends in one of the words.
     pub(super) fn key_ends_in_any(&self, words: &WordSet) -> bool {
         self.last_words.iter().any(|word| words.contains(*word))
-    }
-
-    /// Whether the region is the key of the value: what stands after the value says nothing about it.
-    pub(super) fn is_key(&self) -> bool {
-        self.is_key
     }
 
     /// Whether a word of `owner` is in the text after `end`, in a value without a key of its own.
@@ -572,6 +618,18 @@ mod tests {
             );
         }
         assert!(!region(r#"{"a":"ssn","n": 123456789}"#).contains("ssn"));
+    }
+
+    #[test]
+    fn the_array_of_a_comma_is_the_same_whatever_was_remembered() {
+        let list = |count: usize| "12345,".repeat(count);
+        let text = format!(r#"{{"ids":[{},1],"n":[1,2,3]}} f("a",1,{})"#, list(60), list(70));
+        let mut arrays = Arrays::default();
+        let commas = text.match_indices(',').map(|(comma, _)| comma);
+        for comma in commas.clone().chain(commas.rev().step_by(7)) {
+            let naive = Arrays::default().decider(text.as_bytes(), comma);
+            assert_eq!(arrays.decider(text.as_bytes(), comma), naive, "comma at {comma}");
+        }
     }
 
     #[test]

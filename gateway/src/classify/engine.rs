@@ -191,12 +191,14 @@ impl Draft {
     fn add(&mut self, edges: Edges, plan: Plan, member: &Member) -> Result<(), Refusal> {
         // Alone it must be small enough; many small ones may be too large together.
         let forward = Forward::new(std::slice::from_ref(&plan.pattern)).map_err(|_| plan::too_large())?;
+        let longest = plan.pattern.properties().maximum_len().unwrap_or(usize::MAX);
+        let member = Member { bytes_max: member.bytes_max.min(longest), ..member.clone() };
         let draft = GroupDraft {
             edges,
             reach: plan.reach,
             forward: Some(forward),
             patterns: vec![plan.pattern],
-            members: vec![member.clone()],
+            members: vec![member],
         };
         match plan.candidates {
             Candidates::Shape { trigger, digits, joined, group_max } => {

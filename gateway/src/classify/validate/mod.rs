@@ -462,6 +462,13 @@ impl Validator {
     pub(super) fn moves_end(self) -> bool {
         self == Self::PrivateKey
     }
+
+    /// Whether it may accept a match that ends before `end` of `field`: a look that spares most matches of a pattern
+    /// that ends anywhere.
+    #[inline]
+    pub(super) fn may_end(self, field: &[u8], end: usize) -> bool {
+        self != Self::Password || password::may_end(field, end)
+    }
 }
 
 impl TryFrom<String> for Validator {

@@ -96,6 +96,11 @@ fn is_whole(found: &Match<'_>) -> bool {
     }
 }
 
+/// Whether a value may end before `end`: at a quote or where something else begins, as [`is_whole`] demands.
+pub(super) fn may_end(field: &[u8], end: usize) -> bool {
+    field.get(end).is_none_or(|next| is_end(*next))
+}
+
 /// Whether a value without quotes ends before the byte.
 fn is_end(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"\"'`\\<>,;&|(){}[]".contains(&byte)
