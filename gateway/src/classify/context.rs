@@ -243,14 +243,16 @@ fn are_digits_and_spaces(window: &[u8; 32]) -> bool {
     })
 }
 
-/// The key of the value that begins at `start`: before an operator and what opens the value.
+/// The key of the value that begins at `start`: before an operator and what opens the value. A colon between two
+/// digits is no operator but a part of a time of day.
 pub(super) fn key_of(field: &[u8], start: usize) -> Option<&[u8]> {
     field.get(start).filter(|byte| !is_opening(**byte))?;
     let opened = start - run_back(field, start, OPENING_BYTES_MAX, is_opening);
     let operator = opened - run_back(field, opened, OPERATOR_BYTES_MAX, is_operator);
     let end = operator - run_back(field, operator, OPENING_BYTES_MAX, is_opening);
     let begin = end - run_back(field, end, KEY_BYTES_MAX, is_name_byte);
-    (operator < opened && begin < end).then(|| &field[begin..end])
+    let is_time = matches!(field[operator.saturating_sub(1)..=opened], [b'0'..=b'9', b':', b'0'..=b'9']);
+    (operator < opened && begin < end && !is_time).then(|| &field[begin..end])
 }
 
 /// Where the value begins whose key has its operator, or a part of it, at `operator`.
@@ -645,6 +647,7 @@ mod tests {
             ("the VALUE", None),
             (r#"["a","VALUE"]"#, None),
             ("=VALUE", None),
+            ("pin2:VALUE", Some("pin2")),
         ];
         for (text, expected) in cases {
             let start = text.find("VALUE").unwrap();
@@ -653,10 +656,12 @@ mod tests {
             let operator = text.find([':', '=', '>']).unwrap_or(start);
             if let Some(key) = key {
                 assert_eq!(value_of(text.as_bytes(), operator), start, "{text}");
-                let letters = key.to_ascii_lowercase().replace([' ', '_'], "");
+                let letters = key.to_ascii_lowercase().replace([' ', '_', '2'], "");
                 assert!(letters.as_bytes().ends_with(&key_end(text.as_bytes(), operator).unwrap()), "{text}");
             }
         }
+        assert_eq!(key_of(b"pin 12:34", 7), None, "a time of day");
+        assert_eq!(key_of(b"pin12: 34", 7), Some(&b"pin12"[..]));
     }
 
     #[test]

@@ -239,8 +239,10 @@ pub(super) fn sweep(
         let begins = masks.word & !(masks.word << 1 | last(before.word))
             | masks.token & !(masks.token << 1 | last(before.token));
         each(begins & Run::TOKEN.of(masks.token) & BEGIN, |bit| found(Trigger::Token, at + bit));
-        // The colons of a time of day follow digits.
-        each(masks.assign & !(masks.colon & after_digit) & BEGIN, |bit| found(Trigger::Key, at + bit));
+        // The colons of a time of day lie between digits.
+        each(masks.assign & !(masks.colon & after_digit & digit >> 1) & BEGIN, |bit| {
+            found(Trigger::Key, at + bit)
+        });
         before = masks;
     }
 }
@@ -409,7 +411,7 @@ mod tests {
 
     #[test]
     fn each_shape_is_found_where_it_begins() {
-        let cases: [(&str, &[(Trigger, usize)]); 18] = [
+        let cases: [(&str, &[(Trigger, usize)]); 19] = [
             ("a 123456789 b", &[(Trigger::Digits, 2)]),
             ("a 12345678 b", &[]),
             ("123-45-6789", &[(Trigger::Digits, 0)]),
@@ -421,13 +423,14 @@ mod tests {
             ("348.742.581", &[(Trigger::DottedTriple, 3)]),
             ("the AB 12 34", &[(Trigger::CapitalsDigits, 4)]),
             ("the AB 12:34", &[]),
-            ("fe80::1", &[(Trigger::Colons, 4), (Trigger::Key, 5)]),
+            ("fe80::1", &[(Trigger::Colons, 4), (Trigger::Key, 4), (Trigger::Key, 5)]),
             ("12:34:56", &[]),
             (
                 r"a\u0040b%40c&#64;d\n%zz&b",
                 &[(Trigger::Escape, 1), (Trigger::Escape, 8), (Trigger::Escape, 12)],
             ),
             ("a=b", &[(Trigger::Key, 1)]),
+            ("a1:b 1:2", &[(Trigger::Key, 2)]),
             ("2023-09-28T14:00", &[]),
             ("a ghp_01-abcdefghijklm/n", &[(Trigger::Token, 2), (Trigger::Token, 9)]),
             ("+49 (030) DE12", &[(Trigger::Open, 0), (Trigger::Open, 4), (Trigger::CapitalsDigits, 10)]),
