@@ -74,7 +74,7 @@ pub fn find(id: &str) -> Option<&'static DetectorSpec> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::oracle;
+    use super::super::tests::scan_line;
     use super::*;
     use crate::classify::{Engine, Family};
 
@@ -103,7 +103,7 @@ mod tests {
                     continue;
                 }
             };
-            let finds = |text: &&String| !oracle::scan_line(&engine, text).is_empty();
+            let finds = |text: &&String| !scan_line(&engine, text).is_empty();
             let missed = spec.matches.iter().filter(|text| !finds(text));
             wrong.extend(missed.map(|text| format!("{}: nothing found in {text:?}", spec.id)));
             let found = spec.rejects.iter().filter(finds);
@@ -117,7 +117,7 @@ mod tests {
         let engine = Engine::compile(builtin()).unwrap();
         for spec in builtin().iter().filter(|spec| spec.family != Family::Secret) {
             for example in &spec.matches {
-                for (id, value) in oracle::scan_line(&engine, example) {
+                for (id, value) in scan_line(&engine, example) {
                     let is_card_of_track = spec.id == "magnetic_track" && id == "credit_card";
                     assert!(id == spec.id || is_card_of_track, "{id} in {example:?} of {}: {value}", spec.id);
                 }

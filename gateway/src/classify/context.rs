@@ -244,15 +244,16 @@ fn are_digits_and_spaces(window: &[u8; 32]) -> bool {
 }
 
 /// The key of the value that begins at `start`: before an operator and what opens the value. A colon between two
-/// digits is no operator but a part of a time of day.
+/// digits is no operator but a part of a time of day; nor is a point or a question mark alone one.
 pub(super) fn key_of(field: &[u8], start: usize) -> Option<&[u8]> {
-    field.get(start).filter(|byte| !is_opening(**byte))?;
+    field.get(start).filter(|byte| !is_opening(**byte) && !is_operator(**byte))?;
     let opened = start - run_back(field, start, OPENING_BYTES_MAX, is_opening);
     let operator = opened - run_back(field, opened, OPERATOR_BYTES_MAX, is_operator);
     let end = operator - run_back(field, operator, OPENING_BYTES_MAX, is_opening);
     let begin = end - run_back(field, end, KEY_BYTES_MAX, is_name_byte);
+    let assigns = field[operator..opened].iter().any(|byte| matches!(byte, b':' | b'=' | b'>'));
     let is_time = matches!(field[operator.saturating_sub(1)..=opened], [b'0'..=b'9', b':', b'0'..=b'9']);
-    (operator < opened && begin < end && !is_time).then(|| &field[begin..end])
+    (assigns && begin < end && !is_time).then(|| &field[begin..end])
 }
 
 /// Where the value begins whose key has its operator, or a part of it, at `operator`.
@@ -648,6 +649,8 @@ mod tests {
             (r#"["a","VALUE"]"#, None),
             ("=VALUE", None),
             ("pin2:VALUE", Some("pin2")),
+            ("pin.VALUE", None),
+            ("pin?.=VALUE", Some("pin")),
         ];
         for (text, expected) in cases {
             let start = text.find("VALUE").unwrap();
@@ -662,6 +665,7 @@ mod tests {
         }
         assert_eq!(key_of(b"pin 12:34", 7), None, "a time of day");
         assert_eq!(key_of(b"pin12: 34", 7), Some(&b"pin12"[..]));
+        assert_eq!(key_of(b"pin>=x", 4), None, "the operator goes on");
     }
 
     #[test]

@@ -23,8 +23,8 @@ mod error;
 pub mod explain;
 #[expect(unsafe_code, reason = "foreign functions of the C library Hyperscan")]
 mod hyperscan;
-#[cfg(test)]
-mod oracle;
+#[cfg(any(test, fuzzing))]
+pub mod oracle;
 mod plan;
 mod scan;
 mod self_test;

@@ -9,11 +9,11 @@ use super::context::{self, Words};
 use super::spec::AFTER_BYTES_MAX;
 use super::unescaped::Unescaped;
 use super::validate::Match;
-use super::{Context, DetectorSpec, Engine, Shape};
-use crate::payload::{DetectorIndex, Field, Finding, Part};
+use super::{Context, DetectorSpec, Shape};
+use crate::payload::{DetectorIndex, Field, Finding};
 
 /// The naive form of an engine.
-pub(super) struct Oracle {
+pub struct Oracle {
     detectors: Vec<Detector>,
 }
 
@@ -42,7 +42,12 @@ struct Pattern {
 }
 
 impl Oracle {
-    pub(super) fn new(specs: &[DetectorSpec]) -> Self {
+    /// The oracle of `Engine::compile(specs)`.
+    ///
+    /// # Panics
+    ///
+    /// When a pattern of `specs` is not valid.
+    pub fn new(specs: &[DetectorSpec]) -> Self {
         let words = |words: &[String]| {
             Words::new(&words.iter().map(|word| (word.clone(), vec![0])).collect::<Vec<_>>())
         };
@@ -74,7 +79,7 @@ impl Oracle {
     }
 
     /// All findings, in the engine's order.
-    pub(super) fn scan(&self, text: &[u8], fields: &[Field]) -> Vec<Finding> {
+    pub fn scan(&self, text: &[u8], fields: &[Field]) -> Vec<Finding> {
         let mut findings = self.scan_as_written(text, fields);
         for (index, field) in (0..).zip(fields) {
             let Some(unescaped) = Unescaped::of(&text[field.range()]) else { continue };
@@ -212,16 +217,4 @@ impl Detector {
         let has_keyword = has(&self.words, before) || has(&self.words, after);
         (has_keyword || shape.context == Context::None && !has(&self.not_words, before)).then_some(end)
     }
-}
-
-/// What `engine` finds in one line that is one field, as (detector id, text).
-pub(super) fn scan_line(engine: &Engine, line: &str) -> Vec<(String, String)> {
-    let field = Field { record: 0, part: Part::Value, start: 0, end: line.len() as u32 };
-    let mut findings = Vec::new();
-    engine.scan(&mut engine.scratch(), line.as_bytes(), &[field], &mut findings).unwrap();
-    let named = |finding: &Finding| {
-        let value = String::from_utf8_lossy(&line.as_bytes()[finding.range()]).into_owned();
-        (engine.detector(finding.detector).id.clone(), value)
-    };
-    findings.iter().map(named).collect()
 }
