@@ -51,6 +51,13 @@ pub(crate) fn one_round_allocates_nothing(mut round: impl FnMut()) {
     }
 }
 
+/// Bytes that are allocated and not freed, by all threads, those of C libraries too (mallinfo(3)).
+pub(crate) fn live_bytes() -> usize {
+    // SAFETY: it has no precondition and locks each arena that it reads.
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
+}
+
 // SAFETY: every call is forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
