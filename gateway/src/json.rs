@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-/// Most whitespace that is skipped where one byte is looked for, so that every look costs little.
-pub const WHITESPACE_BYTES_MAX: usize = 256;
+/// Longest path that is known. What lies deeper has the path of the container at this depth.
+pub const DEPTH_MAX: usize = 128;
 
-/// Deepest nesting that is followed; deeper text counts as not JSON.
-const DEPTH_MAX: usize = 128;
+/// What an editor may have put before the text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// What stands at an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,11 @@ pub enum Step<'t> {
 /// A position among the tokens of one JSON text.
 #[derive(Debug, Default)]
 pub struct Cursor {
+    /// Whether the text is JSON, once that was asked.
+    is_json: Option<bool>,
     frames: Vec<Frame>,
+    /// Containers around the current token that have no frame, for they lie deeper than [`DEPTH_MAX`].
+    beyond: usize,
     /// Where the token before the current one ends: offsets between the two need no second walk.
     walked: usize,
     token: Range<usize>,
@@ -55,7 +59,18 @@ pub struct Cursor {
 impl Cursor {
     /// Back to the start, for another text.
     pub fn reset(&mut self) {
+        self.is_json = None;
+        self.rewind();
+    }
+
+    /// True when the text starts as a JSON object or array does. It is looked at once, however often this is asked.
+    pub fn is_json(&mut self, text: &[u8]) -> bool {
+        *self.is_json.get_or_insert_with(|| is_json(text))
+    }
+
+    fn rewind(&mut self) {
         self.frames.clear();
+        self.beyond = 0;
         self.walked = 0;
         self.token = 0..0;
         self.place = None;
@@ -66,11 +81,9 @@ impl Cursor {
     /// walk over the text in all; an earlier one starts again.
     pub fn seek(&mut self, text: &[u8], offset: usize) -> Place {
         if offset < self.walked {
-            self.reset();
+            self.rewind();
         }
-        if self.token.end == 0 && !self.ended && !is_json(text) {
-            self.ended = true;
-        }
+        self.ended |= !self.is_json(text);
         while self.token.end <= offset && !self.ended {
             self.advance(text);
         }
@@ -83,11 +96,6 @@ impl Cursor {
     /// The current token; a string's includes its quotes.
     pub fn token(&self) -> Range<usize> {
         self.token.clone()
-    }
-
-    /// How many containers are around the current token.
-    pub fn depth(&self) -> usize {
-        self.frames.len()
     }
 
     /// The path to the current token. A key of an object belongs to the object: its path is the object's.
@@ -108,14 +116,11 @@ impl Cursor {
                 b'"' => return self.take_string(text, at),
                 b'{' => self.open(Frame::Object { key_start: 0, key_end: 0, in_value: false }),
                 b'[' => self.open(Frame::Array { index: 0 }),
-                b'}' | b']' => drop(self.frames.pop()),
+                b'}' | b']' => self.close(),
                 b':' => self.enter_value(),
                 b',' => self.next_member(),
                 byte if is_word(byte) => return self.take_word(text, at),
                 _ => {}
-            }
-            if self.ended {
-                break;
             }
             at += 1;
         }
@@ -123,20 +128,32 @@ impl Cursor {
     }
 
     fn open(&mut self, frame: Frame) {
-        if self.frames.len() == DEPTH_MAX {
-            self.ended = true;
+        match self.frames.len() {
+            DEPTH_MAX => self.beyond += 1,
+            _ => self.frames.push(frame),
         }
-        self.frames.push(frame);
+    }
+
+    fn close(&mut self) {
+        match self.beyond {
+            0 => drop(self.frames.pop()),
+            _ => self.beyond -= 1,
+        }
+    }
+
+    /// The container around the current token, where it has a frame.
+    fn innermost(&mut self) -> Option<&mut Frame> {
+        if self.beyond == 0 { self.frames.last_mut() } else { None }
     }
 
     fn enter_value(&mut self) {
-        if let Some(Frame::Object { in_value, .. }) = self.frames.last_mut() {
+        if let Some(Frame::Object { in_value, .. }) = self.innermost() {
             *in_value = true;
         }
     }
 
     fn next_member(&mut self) {
-        match self.frames.last_mut() {
+        match self.innermost() {
             Some(Frame::Object { in_value, .. }) => *in_value = false,
             Some(Frame::Array { index }) => *index += 1,
             None => {}
@@ -146,8 +163,9 @@ impl Cursor {
     fn take_string(&mut self, text: &[u8], start: usize) {
         let end = string_end(text, start);
         self.token = start..end;
-        self.place = Some(Place::String);
-        if let Some(Frame::Object { key_start, key_end, in_value: false }) = self.frames.last_mut() {
+        // Beyond the frames what is a key is not known: no mask makes more of a key than text.
+        self.place = Some(if self.beyond == 0 { Place::String } else { Place::Key });
+        if let Some(Frame::Object { key_start, key_end, in_value: false }) = self.innermost() {
             (*key_start, *key_end) = (start + 1, end.saturating_sub(1).max(start + 1));
             self.place = Some(Place::Key);
         }
@@ -168,10 +186,9 @@ impl Cursor {
     }
 }
 
-/// True when the text starts as a JSON object or array does, after at most [`WHITESPACE_BYTES_MAX`].
-pub fn is_json(text: &[u8]) -> bool {
-    let start = &text[..text.len().min(WHITESPACE_BYTES_MAX + 1)];
-    matches!(start.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+fn is_json(text: &[u8]) -> bool {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    matches!(text.trim_ascii_start(), [b'{' | b'[', ..])
 }
 
 /// True for a whole JSON number (RFC 8259 section 6).
@@ -325,8 +342,22 @@ mod tests {
     fn what_is_not_json_has_no_place() {
         assert_eq!(at("card, 4111", "4111").0, Place::Other);
         assert_eq!(at("[info] card, 4111", "4111").0, Place::Other);
-        assert_eq!(at(&"[".repeat(DEPTH_MAX + 1), "[").0, Place::Other);
-        assert_eq!(at(&format!("{}7", "[".repeat(DEPTH_MAX + 1)), "7").0, Place::Other);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_deepest_path_has_the_path_of_its_container() {
+        let (open, close) = ("[".repeat(DEPTH_MAX - 1), "]".repeat(DEPTH_MAX - 1));
+        let text = format!(r#"{{"a":{open}1,{{"b":[2,"s"]}},3{close},"c":4}}"#);
+        let container = format!("/a{}", "/0".repeat(DEPTH_MAX - 2));
+        for (needle, place, path) in [
+            ("1", Place::Number, format!("{container}/0")),
+            ("2", Place::Number, format!("{container}/1")),
+            ("s", Place::Key, format!("{container}/1")),
+            ("3", Place::Number, format!("{container}/2")),
+            ("4", Place::Number, "/c".to_owned()),
+        ] {
+            assert_eq!(at(&text, needle), (place, path), "{needle}");
+        }
     }
 
     #[test]

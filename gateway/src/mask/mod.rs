@@ -18,7 +18,7 @@ pub use token::Token;
 
 use std::ops::Range;
 
-use crate::json::{self, Cursor, Place};
+use crate::json::{Cursor, Place};
 use crate::payload::{DetectorIndex, Field, Part, Patches};
 
 /// Position of an operator in [`Masking::operators`].
@@ -143,13 +143,14 @@ impl Site<'_> {
             return self.written_to;
         }
         let subject = masking.subject(edit.detector);
+        let escapes = self.escapes(cursor);
         let number = number::token_around(self.text, &self.span)
             .filter(|token| cursor.seek(self.text, token.start) == Place::Number && cursor.token() == *token);
-        let operator = self.operator(masking, edit.operator, number.is_some());
+        let operator = self.operator(masking, edit.operator, number.is_some(), escapes);
         let span = match &number {
             Some(token) => number::span(operator, token, &self.span, self.written_to),
             None if matches!(operator, Operator::Null) => self.null_span(cursor),
-            None => text::span(operator, self.text, self.escapes(), &self.span, self.written_to),
+            None => text::span(operator, self.text, escapes, &self.span, self.written_to),
         };
         let patch = offset(base, span.start)..offset(base, span.end);
         patches.push(edit.field, patch.start, patch.end, |out| match number {
@@ -157,27 +158,35 @@ impl Site<'_> {
                 number::write(operator, subject, &self.text[span.clone()], span.start == token.start, out)
             }
             None if span != self.span && matches!(operator, Operator::Null) => out.extend_from_slice(b"null"),
-            None => text::write(operator, subject, &self.text[span.clone()], self.escapes(), out),
+            None => text::write(operator, subject, &self.text[span.clone()], escapes, out),
         });
         span.end
     }
 
     /// The operator itself; where it is `token` and there is none for the value, what stands in for it.
-    fn operator<'m>(&self, masking: &'m Masking, index: OperatorIndex, in_number: bool) -> &'m Operator {
+    fn operator<'m>(
+        &self,
+        masking: &'m Masking,
+        index: OperatorIndex,
+        in_number: bool,
+        escapes: bool,
+    ) -> &'m Operator {
         match masking.operator(index) {
-            Operator::Token(token)
-                if !Token::fits(&self.text[self.span.clone()], self.escapes(), in_number) =>
-            {
-                if self.part == Part::Key { token.in_keys() } else { masking.operator(OperatorIndex::REDACT) }
+            Operator::Token(token) if !Token::fits(&self.text[self.span.clone()], escapes, in_number) => {
+                if self.part == Part::Key {
+                    token.in_keys()
+                } else {
+                    masking.operator(OperatorIndex::REDACT)
+                }
             }
             operator => operator,
         }
     }
 
     /// True when backslashes in and before the span are escapes.
-    fn escapes(&self) -> bool {
+    fn escapes(&self, cursor: &mut Cursor) -> bool {
         let from = self.span.start.saturating_sub(text::ESCAPE_BYTES_MAX);
-        self.text[from..self.span.end].contains(&b'\\') && json::is_json(self.text)
+        self.text[from..self.span.end].contains(&b'\\') && cursor.is_json(self.text)
     }
 
     /// The quoted string that the span fills, when it is a value and the neighbours leave room.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::operator::{Keep, Operator};
 use super::pseudonym::Subject;
 use super::text;
-use crate::json::{self, WHITESPACE_BYTES_MAX};
+use crate::json;
 
 /// How far a number is followed on either side of a finding: beyond, it is no number of any use.
 const NUMBER_BYTES_MAX: usize = 256;
@@ -25,10 +25,8 @@ pub(super) fn token_around(text: &[u8], span: &Range<usize>) -> Option<Range<usi
     let after =
         text[span.end..].iter().take(NUMBER_BYTES_MAX).take_while(|byte| is_number_byte(byte)).count();
     let token = span.start - before..span.end + after;
-    let previous =
-        text[..token.start].iter().rev().take(WHITESPACE_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
-    let next = text[token.end..].iter().take(WHITESPACE_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
-    let neighbours = matches!((previous, next), (Some(b':' | b',' | b'['), Some(b',' | b']' | b'}')));
+    let (previous, next) = (text[..token.start].trim_ascii_end(), text[token.end..].trim_ascii_start());
+    let neighbours = matches!((previous, next), ([.., b':' | b',' | b'['], [b',' | b']' | b'}', ..]));
     (neighbours && json::is_number(&text[token.clone()])).then_some(token)
 }
 

@@ -1,6 +1,6 @@
 //! JSON Pointers (RFC 6901) with `*` for any key or index.
 
-use crate::json::{Cursor, Step, characters};
+use crate::json::{Cursor, DEPTH_MAX, Step, characters};
 
 /// A compiled pointer. It covers the value it names and everything inside that value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +19,16 @@ pub(super) enum PointerError {
     NoSlash(String),
     #[error("`~` is written `~0` and `/` inside a key `~1`")]
     BadEscape,
+    #[error("a path has at most {DEPTH_MAX} steps")]
+    TooDeep,
 }
 
 impl Pointer {
     pub(super) fn new(text: &str) -> Result<Self, PointerError> {
         let tokens = text.strip_prefix('/').ok_or_else(|| PointerError::NoSlash(text.to_owned()))?;
+        if tokens.split('/').count() > DEPTH_MAX {
+            return Err(PointerError::TooDeep);
+        }
         tokens.split('/').map(token).collect::<Result<_, _>>().map(Self)
     }
 
@@ -106,5 +111,7 @@ mod tests {
     fn a_malformed_pointer_is_refused() {
         assert_eq!(Pointer::new("user"), Err(PointerError::NoSlash("user".to_owned())));
         assert_eq!(Pointer::new("/a~2"), Err(PointerError::BadEscape));
+        assert_eq!(Pointer::new(&"/a".repeat(DEPTH_MAX + 1)), Err(PointerError::TooDeep));
+        assert!(Pointer::new(&"/a".repeat(DEPTH_MAX)).is_ok());
     }
 }

@@ -195,6 +195,30 @@ fn fields_limit_a_rule_to_json_values() {
 }
 
 #[test]
+fn json_is_json_behind_any_space_and_at_any_depth() {
+    let rules = r#"
+        [[rule]]
+        id = "r"
+        detectors = ["number"]
+        fields = ["/a"]
+        mask = { operator = "redact" }
+    "#;
+    let (space, open, close) = (" ".repeat(300), "[".repeat(200), "]".repeat(200));
+    let table = [
+        (format!(r#"{space}{{"a":123456}}"#), format!(r#"{space}{{"a":0     }}"#)),
+        (format!(r#"{{"a":{space}123456{space}}}"#), format!(r#"{{"a":{space}0     {space}}}"#)),
+        ("\u{feff}{\"a\":123456}".to_owned(), "\u{feff}{\"a\":0     }".to_owned()),
+        (
+            format!(r#"{{"a":{open}123456,"654321"{close},"b":123456}}"#),
+            format!(r#"{{"a":{open}0     ,"******"{close},"b":123456}}"#),
+        ),
+    ];
+    for (content, expected) in table {
+        assert_eq!(value(rules, &content).3, expected);
+    }
+}
+
+#[test]
 fn overlapping_findings_leave_nothing_of_either() {
     let rules = r#"
         [[rule]]
