@@ -145,6 +145,11 @@ impl Patches {
         &self.arena[patch.with_start as usize..patch.with_end as usize]
     }
 
+    /// Bytes of all replacements.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     /// True when no patch changes the length of its span, so the text can be edited in place.
     pub fn keeps_lengths(&self) -> bool {
         self.patches.iter().all(|patch| patch.growth() == 0)

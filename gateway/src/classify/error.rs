@@ -37,6 +37,12 @@ pub enum ScanError {
         /// The most.
         findings_max: usize,
     },
+    /// The masks would be much longer than what they mask.
+    #[error("the masks are more than {growth_bytes_max} bytes longer than the text")]
+    MasksTooLong {
+        /// The most.
+        growth_bytes_max: usize,
+    },
     /// The pattern matcher failed.
     #[error("Hyperscan returned {code}")]
     Engine {

@@ -112,12 +112,10 @@ impl BatchInspector {
             Err(refusal) => return job.forward_unseen(refusal, entry, partition, frame.as_ref()),
         };
         let decided = Decided::new(job.policy, job.scratch, &entry.rules, &head, job.sender);
-        report::partition(job.audit, &decided, entry, partition, &self.records, job.sender);
-        self.reject(&decided, api_version, job.allowance)?;
-        decided.collect_edits(&mut self.edits);
-        if self.edits.is_full() {
-            return Err(Refusal::too_many_edits(api_version));
-        }
+        let passed = self.pass_records(&decided, api_version, job.allowance);
+        let stopped = passed.as_ref().err().map(Refusal::verdict);
+        report::partition(job.audit, &decided, entry, partition, &self.records, job.sender, stopped);
+        passed?;
         let text = self.text(batch.unwrap_or_default(), &head);
         let patches = decided.scratch.patches();
         if !self.edits.is_empty() || self.strips(decided.policy.labels(), text) || self.has_extras(&head) {
@@ -187,6 +185,18 @@ impl BatchInspector {
     /// True when the blob holds bytes that nobody has looked at: the batch goes on, but without them.
     fn has_extras(&self, head: &BatchHead) -> bool {
         head.codec() != Some(Codec::None) && self.decompressor.has_extras()
+    }
+
+    /// Collects what is added to the records, unless one of them stops the partition.
+    fn pass_records(
+        &mut self,
+        decided: &Decided<'_>,
+        api_version: i16,
+        allowance: &mut Allowance,
+    ) -> Result<(), Refusal> {
+        self.reject(decided, api_version, allowance)?;
+        decided.collect_edits(&mut self.edits);
+        if self.edits.is_full() { Err(Refusal::too_many_edits(api_version)) } else { Ok(()) }
     }
 
     /// Refuses the partition when a record of it is to be rejected.
@@ -279,7 +289,7 @@ impl BatchInspector {
 
 impl Job<'_> {
     /// What cannot be inspected is refused, or goes on where the listener says so. A wrong checksum never does: the
-    /// bytes are not what the producer sent.
+    /// bytes are not what the producer sent. Nor does what is blocked whatever it holds.
     fn forward_unseen(
         &mut self,
         refusal: Refusal,
@@ -287,7 +297,8 @@ impl Job<'_> {
         partition: &Partition,
         frame: &[u8],
     ) -> Result<Way, Refusal> {
-        if !self.sender.forward_on_error || refusal.reason == Reason::CorruptBatch {
+        let is_blocked = entry.rules.base().verdict != Verdict::Forward;
+        if !self.sender.forward_on_error || is_blocked || refusal.reason == Reason::CorruptBatch {
             return Err(refusal);
         }
         self.counters.refuse(Reason::ForwardedUninspected);

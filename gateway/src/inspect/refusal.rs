@@ -3,6 +3,7 @@
 use super::Sender;
 use super::batch::{Job, topic_of};
 use crate::classify::ScanError;
+use crate::policy::Verdict;
 use crate::protocol::kafka::compression::CompressionError;
 use crate::protocol::kafka::error_code::ErrorCode;
 use crate::protocol::kafka::produce::ProduceRequest;
@@ -22,6 +23,11 @@ impl Refusal {
     /// A refusal without more to say.
     pub(super) fn new(reason: Reason, error_code: ErrorCode) -> Self {
         Self { reason, error: PartitionError::new(error_code) }
+    }
+
+    /// What this means for the records of the batch.
+    pub(super) fn verdict(&self) -> Verdict {
+        if self.reason == Reason::Hold { Verdict::Hold } else { Verdict::Block }
     }
 
     fn saying(reason: Reason, error_code: ErrorCode, message: String) -> Self {

@@ -4,12 +4,14 @@ use super::Sender;
 use super::decided::Decided;
 use super::scopes::Entry;
 use crate::audit::{AuditBatch, FindingEntry, PartitionEntry, Run};
+use crate::policy::Verdict;
 use crate::protocol::kafka::produce::Partition;
 use crate::protocol::kafka::record_batch::BatchHead;
 use crate::protocol::kafka::records::Records;
 use crate::telemetry::Reason;
 
-/// Adds the entry of one inspected partition.
+/// Adds the entry of one inspected partition. With a record that is rejected the whole batch is `stopped`: that is what
+/// becomes of the records beside it, too.
 pub(super) fn partition(
     audit: &mut AuditBatch,
     decided: &Decided<'_>,
@@ -17,10 +19,12 @@ pub(super) fn partition(
     partition: &Partition,
     records: &Records,
     sender: &Sender<'_>,
+    stopped: Option<Verdict>,
 ) {
     let first_run = audit.runs.len();
     for outcome in decided.outcomes() {
-        let (level, verdict) = (outcome.decision.level, outcome.decision.verdict);
+        let level = outcome.decision.level;
+        let verdict = outcome.decision.verdict.max(stopped.unwrap_or(Verdict::Forward));
         match audit.runs.get_mut(first_run..).and_then(|runs| runs.last_mut()) {
             Some(run) if (run.level, run.verdict) == (level, verdict) => run.count += 1,
             _ => audit.runs.push(Run { count: 1, level, verdict }),

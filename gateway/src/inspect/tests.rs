@@ -7,7 +7,7 @@ use kafka_protocol::messages::{ProduceResponse, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, HeaderVersion};
 
 use super::*;
-use crate::policy::Keys;
+use crate::policy::{Keys, Verdict};
 use crate::protocol::kafka::compression::Decompressor;
 use crate::protocol::kafka::emit::BATCH_BYTES_MAX;
 use crate::protocol::kafka::produce::Partition;
@@ -244,6 +244,32 @@ fn what_goes_on_unseen_is_audited() {
     assert_eq!(entries(&forwarded), [("orders".to_owned(), 1, Some(Reason::Compression))]);
     assert_eq!(entries(&refused), []);
     assert_eq!(entries(&relayed), [("orders".to_owned(), 1, Some(Reason::InspectionOff))]);
+}
+
+#[test]
+fn what_is_blocked_whatever_it_holds_does_not_go_on_unseen() {
+    let mut broken = batch_of("clean", false);
+    broken[22] = 7;
+    record_batch::seal_in_place(&mut broken);
+    let all = "version = 1\n[[rule]]\nid = \"all\"\nlevel = \"internal\"\nverdict = \"block\"\n";
+    let settings = Settings { forward_on_error: true, ..Settings::default() };
+
+    let blocked = run(all, settings, frame_of(-1, &[broken]));
+
+    assert!(matches!(blocked.inspected, Inspected::Answer(_)));
+}
+
+#[test]
+fn records_beside_a_rejected_one_are_audited_as_what_became_of_them() {
+    let record = |value: &str| RecordSpec { key: None, value: Some(value.into()), headers: vec![] };
+    let records = vec![record("clean"), record(CARD), record("clean")];
+    let mixed = testing::batch(&BatchSpec { records, ..BatchSpec::default() });
+
+    let run = run(BLOCKING, Settings::default(), frame_of(-1, &[mixed, batch_of("clean", false)]));
+
+    let runs: Vec<(u32, Verdict)> = run.audit.runs.iter().map(|run| (run.count, run.verdict)).collect();
+    let block = |count| (count, Verdict::Block);
+    assert_eq!(runs, [block(1), block(1), block(1), (1, Verdict::Forward)]);
 }
 
 #[test]

@@ -79,7 +79,19 @@ impl Masking {
     }
 }
 
+/// The masks of one text would be more than [`GROWTH_BYTES_MAX`] longer than the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+/// Bytes by which the masks of one text may pass the text itself: without it, a million findings of seven bytes under a
+/// long replacement would make hundreds of megabytes of a request of eighty kilobytes.
+pub const GROWTH_BYTES_MAX: usize = 32 << 20;
+
 /// Replaces `patches` by those that make `edits`, which ascend and do not overlap. `cursor` is only memory.
+///
+/// # Errors
+///
+/// [`TooLong`]; some patches are then missing.
 pub fn apply(
     masking: &Masking,
     text: &[u8],
@@ -87,7 +99,7 @@ pub fn apply(
     edits: &[Edit],
     cursor: &mut Cursor,
     patches: &mut Patches,
-) {
+) -> Result<(), TooLong> {
     patches.clear();
     let mut pen = Pen { field: u32::MAX, written_to: 0 };
     for (position, edit) in edits.iter().enumerate() {
@@ -105,7 +117,11 @@ pub fn apply(
             next: next.map_or(field.range().len(), |next| (next.start - field.start) as usize),
         };
         pen.written_to = site.mask(masking, edit, field.start, cursor, patches);
+        if patches.bytes() > text.len() + GROWTH_BYTES_MAX {
+            return Err(TooLong);
+        }
     }
+    Ok(())
 }
 
 /// Where the last patch was made.

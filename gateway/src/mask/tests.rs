@@ -48,7 +48,7 @@ fn mask_part(part: Part, text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec
     let edits: Vec<Edit> = spans.iter().map(edit).collect();
     let field = Field { record: 0, part, start: 0, end: narrow(text.len()) };
     let mut patches = Patches::default();
-    apply(&masking, text, &[field], &edits, &mut Cursor::default(), &mut patches);
+    apply(&masking, text, &[field], &edits, &mut Cursor::default(), &mut patches).unwrap();
     let mut out = Vec::new();
     patches.apply_field(text, 0, &field, &mut out);
     out

@@ -122,7 +122,9 @@ pub(super) fn inspect(
     if findings > 0 {
         decide(policy, scratch, rules, text, fields);
         scratch.resolver.resolve(&scratch.claims, &mut scratch.edits);
-        mask::apply(&policy.masking, text, fields, &scratch.edits, &mut scratch.cursor, &mut scratch.patches);
+        let Scratch { edits, cursor, patches, .. } = scratch;
+        mask::apply(&policy.masking, text, fields, edits, cursor, patches)
+            .map_err(|mask::TooLong| ScanError::MasksTooLong { growth_bytes_max: mask::GROWTH_BYTES_MAX })?;
     }
     Ok(())
 }

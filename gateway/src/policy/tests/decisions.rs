@@ -317,3 +317,16 @@ fn a_text_with_more_findings_than_are_decided_on_at_once_is_not_inspected() {
     assert_eq!(inspected, Err(ScanError::TooManyFindings { findings: (1 << 20) + 1, findings_max: 1 << 20 }));
     assert!(scratch.patches().is_empty());
 }
+
+#[test]
+fn masks_do_not_make_a_text_longer_without_limit() {
+    let with = "x".repeat(256);
+    let rule = format!("mask = {{ operator = \"replace\", with = \"{with}\" }}");
+    let policy = policy(&format!("[[rule]]\nid = \"r\"\ndetectors = [\"number\"]\n{rule}\n"));
+    let text = "123456 ".repeat(140_000);
+    let field = Field { record: 0, part: Part::Value, start: 0, end: text.len() as u32 };
+    let mut scratch = policy.scratch();
+    let inspected = policy.inspect(&mut scratch, &policy.rules_for(&SCOPE), text.as_bytes(), &[field]);
+
+    assert_eq!(inspected, Err(ScanError::MasksTooLong { growth_bytes_max: 32 << 20 }));
+}
