@@ -35,11 +35,14 @@ static PLACEHOLDERS: Parts = Parts::new(&[
     b"deadbeef",
 ]);
 
-/// Parts of names whose values identify or measure, lower case.
+/// Words of names whose values identify or measure, lower case.
 static IDENTIFIERS: Parts = Parts::new(&[
     b"trace",
+    b"traceparent",
+    b"tracestate",
     b"span",
     b"commit",
+    b"sha",
     b"sha1",
     b"sha256",
     b"sha512",
@@ -59,15 +62,15 @@ static IDENTIFIERS: Parts = Parts::new(&[
     b"url",
     b"path",
     b"file",
-    b"session_id",
+    b"filename",
+    b"filepath",
     b"build",
 ]);
 
-/// Further parts of names that end in key, token or secret and are none.
+/// Further words of names that end in key, token or secret and are none.
 static PUBLIC_NAMES: Parts = Parts::new(&[
     b"public",
-    b"pub_",
-    b"pubkey",
+    b"pub",
     b"csrf",
     b"xsrf",
     b"page",
@@ -76,20 +79,29 @@ static PUBLIC_NAMES: Parts = Parts::new(&[
     b"cursor",
     b"sync",
     b"cancel",
+    b"cancellation",
     b"primary",
     b"foreign",
     b"partition",
     b"sort",
-    b"idempot",
+    b"idempotency",
+    b"idempotence",
+    b"idempotent",
     b"routing",
     b"cache",
-    b"token_type",
+    b"type",
     b"tokentype",
     b"name",
+    b"keyname",
+    b"secretname",
     b"length",
     b"count",
     b"size",
-    b"expir",
+    b"expiry",
+    b"expire",
+    b"expires",
+    b"expired",
+    b"expiration",
     b"ttl",
     b"limit",
     b"endpoint",
@@ -98,13 +110,17 @@ static PUBLIC_NAMES: Parts = Parts::new(&[
     b"author",
     b"schema",
     b"bucket",
-    b"accessib",
+    b"accessibility",
+    b"accessible",
 ]);
 
 /// Names whose values are secrets even in the form of a UUID, lower case.
 static KEY_NAMES: Parts = Parts::new(&[b"key", b"secret"]);
 
-/// Parts that are looked for in either case.
+/// What a word may end in and still be the word.
+const ENDINGS: [&[u8]; 6] = [b"", b"s", b"id", b"key", b"token", b"secret"];
+
+/// Parts or words that are looked for in either case.
 struct Parts {
     /// Two bytes long or longer, lower case.
     parts: &'static [&'static [u8]],
@@ -126,10 +142,28 @@ impl Parts {
 
     /// Whether the text has one of the parts.
     fn are_in(&self, text: &[u8]) -> bool {
-        text.windows(2).enumerate().any(|(at, pair)| {
-            let seconds = self.seconds[usize::from(pair[0] & 0x1f)];
-            seconds >> (pair[1] & 0x1f) & 1 == 1 && self.begin(&text[at..])
-        })
+        text.windows(2).enumerate().any(|(at, pair)| self.may_begin(pair) && self.begin(&text[at..]))
+    }
+
+    /// Whether one of the words of the name, as in `page_token`, `pageToken` and `pagetoken`, is one of these.
+    fn are_words_of(&self, name: &[u8]) -> bool {
+        let is_joined = |one: &u8, two: &u8| {
+            [one, two].iter().all(|byte| byte.is_ascii_alphanumeric())
+                && (one.is_ascii_uppercase() || !two.is_ascii_uppercase())
+        };
+        name.chunk_by(is_joined).any(|word| self.may_begin(word) && self.are_stem_of(word))
+    }
+
+    /// Whether the word is one of these, but for its ending.
+    fn are_stem_of(&self, word: &[u8]) -> bool {
+        let mut stems = ENDINGS.iter().filter_map(|ending| without_ending(word, ending));
+        stems.any(|stem| self.parts.iter().any(|part| part.eq_ignore_ascii_case(stem)))
+    }
+
+    /// Whether the first two bytes are those of a part.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        let [first, second, ..] = text else { return false };
+        self.seconds[usize::from(first & 0x1f)] >> (second & 0x1f) & 1 == 1
     }
 
     /// Whether the text begins with one of the parts.
@@ -161,7 +195,7 @@ pub(super) fn is_generic(found: &Match<'_>) -> bool {
     let (bytes, name) = (found.bytes(), name_of(found));
     let bits = ((bytes.len() as f32).log2() * GENERIC_SHARE).min(GENERIC_BITS_MAX);
     let is_mixed = bytes.iter().any(u8::is_ascii_digit) && bytes.iter().any(u8::is_ascii_alphabetic);
-    let is_public = is_identifier(name) || PUBLIC_NAMES.are_in(name);
+    let is_public = is_identifier(name) || PUBLIC_NAMES.are_words_of(name);
     is_mixed
         && entropy::bits_per_byte(bytes) >= bits
         && is_irregular(bytes)
@@ -239,10 +273,10 @@ const fn common_pairs(text: &[u8]) -> [u32; 26] {
     pairs
 }
 
-/// Whether the name identifies something: it has such a part, or ends in `id`.
+/// Whether the name identifies something: it has such a word, or ends in `id`.
 fn is_identifier(name: &[u8]) -> bool {
     let ends_in_id = [&b"_id"[..], b"-id", b".id", b"Id", b"ID", b"_ids", b"Ids"];
-    IDENTIFIERS.are_in(name) || ends_in_id.iter().any(|end| name.ends_with(end))
+    IDENTIFIERS.are_words_of(name) || ends_in_id.iter().any(|end| name.ends_with(end))
 }
 
 /// The last name before the match: letters, digits, `_`, `-` and `.`, behind quotes, spaces and operators.
@@ -252,6 +286,12 @@ fn name_of<'a>(found: &Match<'a>) -> &'a [u8] {
     let end = before.iter().rposition(is_name).map_or(0, |last| last + 1);
     let start = before[..end].iter().rposition(|byte| !is_name(byte)).map_or(0, |last| last + 1);
     &before[start..end]
+}
+
+/// What stands before `ending`, in either case.
+fn without_ending<'a>(word: &'a [u8], ending: &[u8]) -> Option<&'a [u8]> {
+    let (stem, end) = word.split_at(word.len().checked_sub(ending.len())?);
+    end.eq_ignore_ascii_case(ending).then_some(stem)
 }
 
 /// Whether characters follow each other as in the alphabet; after 9 comes 0.
@@ -327,6 +367,15 @@ mod tests {
             ("csrf-token: VALUE", false),
             ("credentialsId: 'VALUE'", false),
             ("public_key = VALUE", false),
+            ("publickey = VALUE", false),
+            ("CSRFToken: VALUE", false),
+            (r#""requestTokens":"VALUE""#, false),
+            (r#""account_key":"VALUE""#, true),
+            (r#""username_secret":"VALUE""#, true),
+            (r#""profile_token":"VALUE""#, true),
+            (r#""hostname_api_key":"VALUE""#, true),
+            (r#""authorSecret":"VALUE""#, false),
+            (r#""authorizationSecret":"VALUE""#, true),
         ];
         for (text, expected) in cases {
             let text = text.replace("VALUE", "hQ7vX2mPz9LkR4tWb3");
