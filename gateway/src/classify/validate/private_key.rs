@@ -9,6 +9,9 @@ pub(in super::super) const KEY_BYTES_MAX: usize = 16 << 10;
 /// Least number of characters of base64 in a key: a PKCS #8 Ed25519 key has 64.
 const BODY_CHARACTERS_MIN: usize = 64;
 
+/// Longest name of a header, bytes.
+const HEADER_NAME_BYTES_MAX: usize = 32;
+
 const END: &[u8] = b"-----END";
 
 /// The end of the key whose first line is the match; `None` when no key follows.
@@ -38,14 +41,55 @@ fn end_line(line: &[u8]) -> usize {
     END.len() + name + dashes
 }
 
-/// Length of the base64 and line ends (also escaped ones) at the start of `body`.
+/// Length of the lines of a key at the start of `body`, also indented ones: headers and base64.
 fn encoded(body: &[u8]) -> usize {
-    let is_encoded = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\\\r\n\t".contains(byte);
-    body.iter().take_while(is_encoded).count()
+    let mut length = 0;
+    loop {
+        let line = &body[length..];
+        let (_, content) = line.split_at(gap(line));
+        let content_bytes = header(content).max(base64(content));
+        if content_bytes == 0 {
+            return length;
+        }
+        length = body.len() - content.len() + content_bytes;
+    }
+}
+
+/// Length of the line ends, also escaped ones, and the indentation behind them at the start of `text`.
+fn gap(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        at += match &text[at..] {
+            [b'\\', b'n' | b'r' | b't', ..] => 2,
+            [b'\\' | b'\r' | b'\n', ..] => 1,
+            [b' ' | b'\t', ..] if at > 0 => 1,
+            _ => return at,
+        };
+    }
+}
+
+/// Length of a header at the start of `text`, `Proc-Type: 4,ENCRYPTED` (RFC 1421) or `Version: 1` (RFC 9580): all
+/// but the end of its line.
+fn header(text: &[u8]) -> usize {
+    let is_name = |byte: &&u8| byte.is_ascii_alphabetic() || **byte == b'-';
+    let name = text.iter().take(HEADER_NAME_BYTES_MAX).take_while(is_name).count();
+    let is_value = |byte: &&u8| (b' '..=b'~').contains(*byte) && !b"\\\"".contains(byte);
+    match &text[name..] {
+        value @ [b':', b' ', ..] if name > 0 => name + value.iter().take_while(is_value).count(),
+        _ => 0,
+    }
+}
+
+fn base64(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| is_base64(byte)).count()
+}
+
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=".contains(byte)
 }
 
 fn count_base64(body: &[u8]) -> usize {
-    body.iter().filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)).count()
+    body.iter().filter(|byte| is_base64(byte)).count()
 }
 
 #[cfg(test)]
@@ -79,8 +123,30 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_cut_off_may_have_headers_and_be_indented() {
+        let body = "Ab1+".repeat(16);
+        let headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B";
+        for key in [
+            format!("\n{headers}\n\n{body}\n{body}"),
+            format!("\\nVersion: GnuPG v2\\n\\n{body}\\n=Ab1+"),
+            format!("\r\n    {body}\r\n    {body}"),
+            format!("\\n  {body}\\n\\t{body}"),
+        ] {
+            assert_eq!(key_of(&format!(r#"{key}","x":1"#)), Some(key));
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_found_as_far_as_a_key_may_reach() {
+        let lines = format!("\nVersion: GnuPG v2\n\n{}", "Ab1+Ab1+\n".repeat(KEY_BYTES_MAX / 8));
+        let key = key_of(&format!("{lines}-----END PGP PRIVATE KEY BLOCK-----")).unwrap();
+        assert_eq!((HEADER.len() + key.len()).next_multiple_of(9), KEY_BYTES_MAX.next_multiple_of(9));
+    }
+
+    #[test]
     fn a_first_line_alone_is_no_key() {
         assert_eq!(key_of("\n...\n-----END EC PRIVATE KEY-----"), None);
-        assert_eq!(key_of(" is how it begins"), None);
+        assert_eq!(key_of(&format!(" is how it begins{}", ", and so on".repeat(9))), None);
+        assert_eq!(key_of(&" is how it begins".repeat(9)), None);
     }
 }
