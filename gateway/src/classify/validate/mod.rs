@@ -186,8 +186,8 @@ validators! {
     NamedToken = "named_token" => |found| keep(found, secret::is_named(&found)),
     /// Random, letters and digits, and its name is that of a secret.
     GenericSecret = "generic_secret" => |found| keep(found, secret::is_generic(&found)),
-    /// Password, neither placeholder nor reference.
-    Password = "password" => |found| keep(found, password::is_valid(&found)),
+    /// Password, neither placeholder nor reference: the match is its beginning, the finding reaches to its end.
+    Password = "password" => password::end,
     /// Password of a URL: `@` and a host follow.
     UrlPassword = "url_password" => |found| keep(found, password::is_of_url(&found)),
     /// Password that curl is given.
@@ -453,14 +453,15 @@ impl Validator {
     pub(super) fn bytes_read(self, found: &Match<'_>) -> usize {
         match self {
             Self::None => 0,
-            Self::Password | Self::UrlPassword | Self::CurlPassword => password::bytes_read(found),
+            Self::Password => password::VALUE_BYTES_MAX,
+            Self::UrlPassword | Self::CurlPassword => password::bytes_read(found),
             _ => found.end - found.start,
         }
     }
 
     /// Whether a finding may end elsewhere than its match.
     pub(super) fn moves_end(self) -> bool {
-        self == Self::PrivateKey
+        matches!(self, Self::PrivateKey | Self::Password)
     }
 
     /// Whether it may accept a match that ends before `end` of `field`: a look that spares most matches of a pattern
