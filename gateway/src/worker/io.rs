@@ -202,7 +202,7 @@ impl<D: Driver> Io<D> {
     pub(super) async fn frame_room(&self, bytes: usize) -> FrameRoom<D> {
         poll_fn(|_| if self.0.borrow_mut().reserve_frame(bytes) { Poll::Ready(()) } else { Poll::Pending })
             .await;
-        FrameRoom { io: self.clone(), bytes }
+        FrameRoom { io: self.clone(), bytes, since: self.now() }
     }
 
     /// Tells the peer, after everything queued, that nothing more comes.
@@ -293,6 +293,19 @@ impl<D: Driver> Drop for Connecting<'_, D> {
 pub(super) struct FrameRoom<D: Driver> {
     io: Io<D>,
     bytes: usize,
+    since: Instant,
+}
+
+impl<D: Driver> FrameRoom<D> {
+    /// When it was taken.
+    pub(super) fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// How much room.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 impl<D: Driver> Drop for FrameRoom<D> {

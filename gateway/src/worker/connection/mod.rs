@@ -42,9 +42,11 @@ const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// that where brokers end idle connections they do it first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(660);
 
-/// How often a connection looks whether it is silent: the grain of `IDLE_TIMEOUT`, and longest pause within a frame
-/// for which others may wait.
+/// How often a connection looks whether it is silent: the grain of `IDLE_TIMEOUT`.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A large frame, for whose room others may wait, comes at such a pace that it is whole after so many intervals.
+const LOOKS_PER_FRAME: usize = 10;
 
 /// Why a connection ends before its client has finished.
 #[derive(Debug)]
@@ -90,8 +92,8 @@ struct Connection<D: Driver> {
     changed: Cell<bool>,
     /// A whole request has come.
     asked: Cell<bool>,
-    /// Bytes have come since `watch` looked.
-    heard: Cell<bool>,
+    /// Bytes that have come since `watch` looked.
+    heard: Cell<usize>,
     /// The client has been sent an answer.
     answered: Cell<bool>,
 }
@@ -122,7 +124,7 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
         rooms: Default::default(),
         changed: Cell::new(false),
         asked: Cell::new(false),
-        heard: Cell::new(false),
+        heard: Cell::new(0),
         answered: Cell::new(false),
     };
     let ended = connection.run().await;
@@ -206,13 +208,17 @@ impl<D: Driver> Connection<D> {
         let mut silent = Duration::ZERO;
         while silent < IDLE_TIMEOUT {
             self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
-            // A flag instead of a time: it costs the hot path a store.
-            if self.heard.replace(false) {
+            // A count instead of a time: it costs the hot path an addition.
+            let heard = self.heard.take();
+            let before = self.io.now() - LOOK_INTERVAL;
+            let is_slow =
+                |room: &FrameRoom<D>| room.since() <= before && heard < room.bytes() / LOOKS_PER_FRAME;
+            if self.rooms.iter().any(|room| room.borrow().as_ref().is_some_and(is_slow)) {
+                return Close::refused(Reason::StalledFrame, "others may wait for the room that it takes");
+            }
+            if heard > 0 {
                 silent = Duration::ZERO;
                 continue;
-            }
-            if self.rooms.iter().any(|room| room.borrow().is_some()) {
-                return Close::refused(Reason::StalledFrame, "others may wait for the room that it takes");
             }
             let mut session = self.session.borrow_mut();
             session.shrink();

@@ -60,11 +60,10 @@ impl<D: Driver> Connection<D> {
         let mut reader = FrameReader::default();
         let mut turn_bytes = 0;
         while let Some(slice) = self.beside(&mut reader, pin!(self.request_bytes())).await? {
-            self.heard.set(true);
+            self.heard.set(self.heard.get() + slice.len());
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
             while let Some(mut frame) = self.next_request(&mut reader)? {
-                self.leave_room(Side::Client);
                 if !self.asked.replace(true) {
                     self.identify_by_certificate();
                 }
@@ -75,6 +74,8 @@ impl<D: Driver> Connection<D> {
                 }
                 self.beside(&mut reader, pin!(self.request(frame))).await?;
                 self.beside(&mut reader, pin!(self.room_for_a_request())).await?;
+                // Only now most of a large frame has left this process.
+                self.leave_room(Side::Client);
                 if turn_bytes >= TURN_BYTES {
                     turn_bytes = 0;
                     self.io.yield_now().await;

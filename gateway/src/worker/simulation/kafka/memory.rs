@@ -75,7 +75,8 @@ fn large_frames_wait_for_room_one_after_the_other() {
     assert!(*sent.iter().min().unwrap() < 280_000, "{sent:?}");
 
     send(&mut stage, &clients, &mut sent, &frame);
-    assert_eq!(sent, [frame.len(); 2]);
+    assert_eq!(sent.iter().max(), Some(&frame.len()));
+    assert!(*sent.iter().min().unwrap() < 280_000, "whole, it still has its room: {sent:?}");
     for _ in &clients {
         let upstream = stage.upstream();
         let mut forwarded = Vec::new();
@@ -84,7 +85,9 @@ fn large_frames_wait_for_room_one_after_the_other() {
             stage.turns(1);
         }
         assert!(forwarded == frame, "{} of {} bytes", forwarded.len(), frame.len());
+        send(&mut stage, &clients, &mut sent, &frame);
     }
+    assert_eq!(sent, [frame.len(); 2]);
 }
 
 #[test]
@@ -101,6 +104,37 @@ fn a_large_frame_that_stops_in_the_middle_ends_its_connection() {
     (0..2).for_each(|_| stage.after(Duration::from_secs(60)));
     assert!(client.at_end());
     assert_eq!(stage.refused(Reason::StalledFrame), 1);
+}
+
+#[test]
+fn a_large_frame_that_comes_too_slowly_ends_its_connection() {
+    let mut stage = Stage::new();
+    let client = stage.client();
+    client.write(&stage.fetches(0, 1));
+    let frame = large_request();
+    let mut sent = [0];
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &frame[..frame.len() / 2]);
+    stage.after(Duration::from_secs(31));
+    for _ in 0..4 {
+        sent[0] += client.write(&frame[sent[0]..][..1]);
+        stage.after(Duration::from_secs(30));
+    }
+    assert!(client.at_end());
+    assert_eq!(stage.refused(Reason::StalledFrame), 1);
+}
+
+#[test]
+fn a_large_frame_that_has_just_begun_is_not_slow() {
+    let mut stage = Stage::new();
+    let client = stage.client();
+    client.write(&stage.fetches(0, 1));
+    stage.after(Duration::from_secs(31));
+    stage.after(Duration::from_secs(58));
+    let mut sent = [0];
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &large_request()[..300]);
+    stage.after(Duration::from_secs(2));
+    assert_eq!(sent, [300]);
+    assert!(!client.at_end(), "the connection has been looked at meanwhile");
 }
 
 /// Has each client send as much of the rest of `bytes` as the gateway takes.
