@@ -1,7 +1,7 @@
 //! Where in a JSON text an offset lies, without building a tree.
 //!
 //! A [`Cursor`] walks forward over the tokens of one text and knows the containers around the current one.
-//! It serves rules that are limited to JSON fields and masks that must leave numbers numbers. It reads
+//! It serves rules that are limited to fields and masks that must leave numbers numbers. It reads
 //! what it can of damaged text and gives up, never fails, where it cannot.
 
 use std::ops::Range;
@@ -96,6 +96,11 @@ impl Cursor {
     /// The current token; a string's includes its quotes.
     pub fn token(&self) -> Range<usize> {
         self.token.clone()
+    }
+
+    /// True when the current token is in no container, so that no path leads to it.
+    pub fn is_outside(&self) -> bool {
+        self.frames.is_empty()
     }
 
     /// The path to the current token. A key of an object belongs to the object: its path is the object's.

@@ -35,6 +35,7 @@ pub mod inspect;
 pub mod json;
 pub mod mailbox;
 pub mod mask;
+pub mod pairs;
 pub mod payload;
 pub mod policy;
 pub mod protocol;

@@ -7,6 +7,7 @@ use crate::budget;
 use crate::classify::{self, ScanError};
 use crate::json::Cursor;
 use crate::mask::{self, Edit};
+use crate::pairs::Pairs;
 use crate::payload::{Field, Finding, Level, Patches};
 
 /// What is decided about a record.
@@ -54,6 +55,7 @@ pub struct Scratch {
     edits: Vec<Edit>,
     resolver: Resolver,
     cursor: Cursor,
+    pairs: Pairs,
     patches: Patches,
 }
 
@@ -69,6 +71,7 @@ impl Scratch {
             edits: Vec::new(),
             resolver: Resolver::default(),
             cursor: Cursor::default(),
+            pairs: Pairs::default(),
             patches: Patches::default(),
         }
     }
@@ -142,11 +145,12 @@ fn decide(policy: &Policy, scratch: &mut Scratch, rules: &RuleSet, text: &[u8], 
         if cursor_field != finding.field {
             cursor_field = finding.field;
             scratch.cursor.reset();
+            scratch.pairs.reset();
         }
         let mut judgement = Judgement::default();
         for interest in rules.of(policy, finding.detector) {
             let rule = policy.rule(interest.rule);
-            if matches(rule, finding, field, text, &mut scratch.cursor) {
+            if matches(rule, finding, field, text, &mut scratch.cursor, &mut scratch.pairs) {
                 judgement.hear(interest, rule, field);
                 note_rule(scratch, rules, field.record, interest, rule);
             }
@@ -193,9 +197,16 @@ impl Judgement {
     }
 }
 
-/// True when the rule looks where the finding is. Findings of one field come in ascending order, so that the
-/// cursor walks over it once.
-fn matches(rule: &Rule, finding: &Finding, field: &Field, text: &[u8], cursor: &mut Cursor) -> bool {
+/// True when the rule looks where the finding begins. Findings of one field come in ascending order, so that the
+/// cursor walks over it once, and so do the pairs. What is in no container of JSON may be in a pair: `[info] a=1`.
+fn matches(
+    rule: &Rule,
+    finding: &Finding,
+    field: &Field,
+    text: &[u8],
+    cursor: &mut Cursor,
+    pairs: &mut Pairs,
+) -> bool {
     if !rule.parts.contains(field.part) {
         return false;
     }
@@ -203,10 +214,12 @@ fn matches(rule: &Rule, finding: &Finding, field: &Field, text: &[u8], cursor: &
         return true;
     }
     let text = &text[field.range()];
-    let (start, end) = ((finding.start - field.start) as usize, (finding.end - field.start) as usize);
+    let start = (finding.start - field.start) as usize;
     cursor.seek(text, start);
-    let token = cursor.token();
-    token.start <= start && end <= token.end && rule.fields.iter().any(|pointer| pointer.covers(cursor, text))
+    if cursor.is_outside() {
+        return pairs.keys(text, start).any(|key| rule.fields.iter().any(|pointer| pointer.names(key)));
+    }
+    cursor.token().start <= start && rule.fields.iter().any(|pointer| pointer.covers(cursor, text))
 }
 
 /// Counts the rule for the record, which gets its decision with its first rule.

@@ -147,7 +147,7 @@ pub(super) struct Rule {
     pub(super) parts: Parts,
     /// Where findings are masked: within `parts`.
     pub(super) masked_parts: Parts,
-    /// Empty: anywhere in the part; else the JSON values in which findings count.
+    /// Empty: anywhere in the part; else the values of JSON, logfmt or a form in which findings count.
     pub(super) fields: Vec<Pointer>,
     /// Level of a record that a rule without detectors matches.
     pub(super) level: Option<Level>,

@@ -1,6 +1,7 @@
-//! JSON Pointers (RFC 6901) with `*` for any key or index.
+//! JSON Pointers (RFC 6901) with `*` for any key or index; one of a single step also names a key of logfmt and forms.
 
 use crate::json::{Cursor, DEPTH_MAX, Step, characters};
+use crate::pairs::is_written_as;
 
 /// A compiled pointer. It covers the value it names and everything inside that value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ impl Pointer {
     pub(super) fn contains(&self, inner: &Self) -> bool {
         let same = |(ours, theirs): (&Token, &Token)| *ours == Token::Any || ours == theirs;
         self.0.len() <= inner.0.len() && self.0.iter().zip(&inner.0).all(same)
+    }
+
+    /// True when it names the value that a pair of logfmt or of a form gives `key`.
+    pub(super) fn names(&self, key: &[u8]) -> bool {
+        match self.0.as_slice() {
+            [Token::Any] => true,
+            [Token::Name(name)] => is_written_as(name, key),
+            _ => false,
+        }
     }
 
     /// True when the token under the cursor lies in the value that the pointer names.

@@ -159,7 +159,7 @@ fn read_fields(document: &Document<'_>, table: &Table<'_, '_>, parts: Parts) -> 
     if !pointers.is_empty() && !parts.contains(Part::Value) && !parts.contains(Part::Key) {
         table.mistake(
             "fields",
-            "never matches: JSON fields are looked for in keys and values, and `parts` has only headers",
+            "never matches: fields are looked for in keys and values, and `parts` has only headers",
         );
     }
     pointers

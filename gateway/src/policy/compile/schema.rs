@@ -67,7 +67,10 @@ fn rule_key(key: &str) -> Value {
         "principals" => about("As Kafka prints them, User:name; globs.", some(matching(r":|^\*"))),
         "listeners" => about("Names of the configuration; globs.", some(matching("."))),
         "parts" => about("Parts of a record; all by default.", some(names(&rules::PARTS))),
-        "fields" => about("JSON Pointers; * stands for one step.", some(matching("^/"))),
+        "fields" => about(
+            "Fields of JSON, logfmt and forms, as JSON Pointers; * stands for one step.",
+            some(matching("^/")),
+        ),
         "level" => about("Level of what it finds; the detector's by default.", names(&Level::NAMES)),
         "mask" => about("What becomes of what it finds.", mask()),
         "verdict" => about("What happens to the record; forward by default.", names(&Verdict::NAMES)),

@@ -171,7 +171,7 @@ fn keys_are_masked_only_by_what_keeps_them_apart() {
 }
 
 #[test]
-fn fields_limit_a_rule_to_json_values() {
+fn fields_limit_a_rule_to_what_they_name() {
     let rules = r#"
         [[rule]]
         id = "r"
@@ -187,7 +187,12 @@ fn fields_limit_a_rule_to_json_values() {
         ),
         (r#"{"user":[{"id":123456},{"no":123456}]}"#, r#"{"user":[{"id":0     },{"no":123456}]}"#),
         (r#"{"n\u006fte":["x 123456 y"]}"#, r#"{"n\u006fte":["x ****** y"]}"#),
-        ("note=123456", "note=123456"),
+        ("note=123456", "note=******"),
+        ("id=123456 note=\"a \\\" 123456\" x 123456", "id=123456 note=\"a \\\" ******\" x 123456"),
+        ("id=123456&n%6fte=123456&b=123456", "id=123456&n%6fte=******&b=123456"),
+        ("[info] note=123456 id=123456", "[info] note=****** id=123456"),
+        (r#"{"id":"note=123456"}"#, r#"{"id":"note=123456"}"#),
+        ("123456", "123456"),
     ];
     for (content, expected) in table {
         assert_eq!(value(rules, content).3, expected, "{content}");

@@ -146,7 +146,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "topics = [\"orders.*\"]",
             "fields = [\"/a\"]\nparts = [\"headers\"]",
-            "p.toml:10:10: never matches: JSON fields are looked for in keys and values, and `parts` has only headers",
+            "p.toml:10:10: never matches: fields are looked for in keys and values, and `parts` has only headers",
         ),
         (
             "topics = [\"orders.*\"]",
