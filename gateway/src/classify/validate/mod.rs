@@ -454,7 +454,7 @@ impl Validator {
         match self {
             Self::None => 0,
             Self::Password => password::VALUE_BYTES_MAX,
-            Self::UrlPassword | Self::CurlPassword => password::bytes_read(found),
+            Self::CurlPassword => password::bytes_of_command(found),
             _ => found.end - found.start,
         }
     }
@@ -468,7 +468,11 @@ impl Validator {
     /// that ends anywhere.
     #[inline]
     pub(super) fn may_end(self, field: &[u8], end: usize) -> bool {
-        self != Self::Password || password::may_end(field, end)
+        match self {
+            Self::UrlPassword => password::may_end_in_url(field, end),
+            Self::CurlPassword => password::may_end(field, end),
+            _ => true,
+        }
     }
 }
 

@@ -137,13 +137,17 @@ fn quoted_length(line: &[u8], quote: u8, escapes: usize, is_last: bool) -> Optio
 
 /// Whether the value of a command ends where the match does.
 fn is_whole(found: &Match<'_>) -> bool {
-    let next = found.field.get(found.end).copied().unwrap_or(b' ');
-    is_end(next) && !found.bytes().iter().any(|byte| is_end(*byte))
+    may_end(found.field, found.end) && !found.bytes().iter().any(|byte| is_end(*byte))
 }
 
-/// Whether a value may end before `end`: at a quote or where something else begins, as [`is_whole`] demands.
+/// Whether a value without quotes may end before `end`: something else begins there.
 pub(super) fn may_end(field: &[u8], end: usize) -> bool {
     field.get(end).is_none_or(|next| is_end(*next))
+}
+
+/// Whether the password of a URL may end before `end`.
+pub(super) fn may_end_in_url(field: &[u8], end: usize) -> bool {
+    field.get(end) == Some(&b'@')
 }
 
 /// Whether a value without quotes ends before the byte.
@@ -157,7 +161,7 @@ pub(super) fn is_of_url(found: &Match<'_>) -> bool {
         .field
         .get(found.end + 1)
         .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"[*".contains(byte));
-    found.field.get(found.end) == Some(&b'@') && host && !is_stand_in(found.bytes())
+    may_end_in_url(found.field, found.end) && host && !is_stand_in(found.bytes())
 }
 
 /// Whether the value is the password that curl is given.
@@ -174,12 +178,9 @@ fn command_before<'a>(found: &Match<'a>) -> &'a [u8] {
     &found.field[found.start.saturating_sub(COMMAND_BYTES_MAX)..found.start]
 }
 
-/// Bytes that the checks of a value read at most: one where it cannot end.
-pub(super) fn bytes_read(found: &Match<'_>) -> usize {
-    match found.field.get(found.end) {
-        Some(next) if !is_end(*next) && *next != b'@' => 1,
-        _ => found.end - found.start + command_before(found).len(),
-    }
+/// Bytes of the value and the command before it.
+pub(super) fn bytes_of_command(found: &Match<'_>) -> usize {
+    found.end - found.start + command_before(found).len()
 }
 
 /// Whether the value is base64 of a user, a colon and a password (RFC 7617).
@@ -330,9 +331,9 @@ mod tests {
     fn the_command_is_read_only_where_the_value_may_end() {
         let text = format!("{} -u :{} next", "x".repeat(COMMAND_BYTES_MAX), "b".repeat(253));
         let start = text.find('b').unwrap();
-        let read = |end| bytes_read(&Match { field: text.as_bytes(), start, end });
-        let read_of_all: usize = (start + 3..=start + 253).map(read).sum();
-        assert_eq!(read_of_all, 250 + 253 + COMMAND_BYTES_MAX);
+        let ends = (start + 3..=start + 253).filter(|end| may_end(text.as_bytes(), *end));
+        let read = ends.map(|end| bytes_of_command(&Match { field: text.as_bytes(), start, end }));
+        assert_eq!(read.sum::<usize>(), 253 + COMMAND_BYTES_MAX);
     }
 
     #[test]
