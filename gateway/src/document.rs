@@ -155,6 +155,12 @@ impl<'d, 'a> Table<'d, 'a> {
         self.typed(key, &expected, value, number)
     }
 
+    /// The truth value at `key`.
+    pub fn boolean(&self, key: &str) -> Option<Located<bool>> {
+        let value = self.entries.get(key)?;
+        self.typed(key, "true or false", value, value.get_ref().as_bool())
+    }
+
     /// One of the named values at `key`; a mistake names those allowed.
     pub fn choice<T: Copy>(&self, key: &str, names: &[(&str, T)]) -> Option<Located<T>> {
         let found = self.string(key)?;
@@ -211,14 +217,16 @@ impl<'d, 'a> Table<'d, 'a> {
     /// The tables of the array of tables `[[key]]`; none when it is missing.
     pub fn tables(&self, key: &str) -> Vec<Table<'d, 'a>> {
         let Some(value) = self.entries.get(key) else { return Vec::new() };
-        let expected = format!("written as [[{key}]]");
+        let outer = self.name.strip_prefix("[[").and_then(|name| name.strip_suffix("]]"));
+        let name = outer.map_or(format!("[[{key}]]"), |outer| format!("[[{outer}.{key}]]"));
+        let expected = format!("written as {name}");
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(key, &expected, value);
             return Vec::new();
         };
         let tables = array.iter().filter_map(|item| {
             let table = item.get_ref().as_table();
-            Some(self.child(self.typed(key, &expected, item, table)?, format!("[[{key}]]")))
+            Some(self.child(self.typed(key, &expected, item, table)?, name.clone()))
         });
         tables.collect()
     }

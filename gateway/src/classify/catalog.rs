@@ -1,10 +1,12 @@
 //! The built-in detectors, declared in `policies/detectors/*.toml` and embedded in the binary.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-
 use super::DetectorSpec;
+use super::declaration::Declaration;
+use crate::diagnostic::Diagnostic;
+use crate::document::{Document, Table};
 
 /// The declarations, file by file, in the order in which detectors are listed.
 const FILES: &[(&str, &str)] = &[
@@ -48,18 +50,23 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 static BUILTIN: LazyLock<Vec<DetectorSpec>> = LazyLock::new(|| {
-    let parse = |(name, source): &(&str, &str)| match toml::from_str::<Declarations>(source) {
-        Ok(declarations) => declarations.detector,
-        Err(error) => unreachable!("{name} is embedded and parsed by a test: {error}"),
+    let parse = |(name, source): &(&str, &str)| match read(name, source) {
+        Ok(specs) => specs,
+        Err(mistakes) => unreachable!("{name} is embedded and read by a test: {mistakes:?}"),
     };
     FILES.iter().flat_map(parse).collect()
 });
 
 /// One file of declarations.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declarations {
-    detector: Vec<DetectorSpec>,
+fn read(name: &str, source: &str) -> Result<Vec<DetectorSpec>, Vec<Diagnostic>> {
+    let document = Document::new(Path::new(name), source);
+    let root = document.parse();
+    let root = Table::root(&document, &root);
+    let declarations = root.tables("detector");
+    let specs =
+        declarations.iter().filter_map(Declaration::read).map(|declaration| declaration.spec).collect();
+    root.allow_only(&["detector"]);
+    document.finish(Some(specs))
 }
 
 /// All built-in detectors, in the order of their declaration.
@@ -82,6 +89,7 @@ mod tests {
     fn ids_are_unique_and_levels_known() {
         for (index, spec) in builtin().iter().enumerate() {
             let levels = ["public", "internal", "confidential", "regulated"];
+            assert_ne!(spec.family, Family::Custom, "{}", spec.id);
             assert!(levels.contains(&spec.default_level.as_str()), "{}", spec.id);
             assert!(
                 builtin()[..index].iter().all(|other| other.id != spec.id),

@@ -1,13 +1,10 @@
 //! What may touch a match. JSON escapes (`\n`, `\u000a`) and percent-encoded bytes (`%20`) count as one
 //! character: a match never starts inside one, and one before a match never touches it.
 
-use serde::Deserialize;
-
 use super::shapes::is_token;
 
 /// What must not touch a match.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Edges {
     /// Anything may.
     None,
@@ -24,6 +21,15 @@ pub enum Edges {
 }
 
 impl Edges {
+    /// Every kind with its name.
+    pub(super) const NAMES: [(&'static str, Self); 5] = [
+        ("none", Self::None),
+        ("word", Self::Word),
+        ("number", Self::Number),
+        ("address", Self::Address),
+        ("value", Self::Value),
+    ];
+
     /// Whether a match may start at `start` of `field`.
     pub(super) fn allow_start(self, field: &[u8], start: usize) -> bool {
         if self == Self::None || start == 0 {

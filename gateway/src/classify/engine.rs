@@ -96,6 +96,8 @@ impl Head {
 #[derive(Clone, Debug)]
 pub(super) struct Member {
     pub(super) detector: u16,
+    /// Which shape of the detector.
+    pub(super) shape: u16,
     pub(super) validator: Validator,
     pub(super) context: Context,
     /// Whether the detector has context words against it.
@@ -116,13 +118,13 @@ impl Engine {
         for (index, spec) in specs.iter().enumerate() {
             let index = u16::try_from(index).ok().filter(|index| *index < DETECTORS_MAX);
             let index = index.ok_or_else(|| vec![too_many(spec)])?;
-            for shape in &spec.shapes {
-                let member = member(index, spec, shape);
-                errors.extend(short_keyword(spec, shape));
+            for (shape_index, shape) in spec.shapes.iter().enumerate() {
+                let member = member(index, spec, shape_index);
+                errors.extend(short_keyword(spec, shape_index));
                 let added = plan::plan(shape).and_then(|plans| {
                     plans.into_iter().try_for_each(|plan| draft.add(shape.edges, plan, &member))
                 });
-                errors.extend(added.err().map(|refusal| error(spec, refusal)));
+                errors.extend(added.err().map(|refusal| error(spec, shape_index, refusal)));
             }
         }
         let assembled = if errors.is_empty() { draft.assemble(specs) } else { Err(Vec::new()) };
@@ -280,9 +282,11 @@ impl Draft {
             let blame = |failure: super::hyperscan::CompileFailure| {
                 let target = failure.expression.and_then(|index| self.targets.get(index));
                 let group = target.and_then(|target| self.groups.get(usize::from(*target.groups.first()?)));
-                let spec = group.and_then(|group| specs.get(usize::from(group.members.first()?.detector)));
+                let member = group.and_then(|group| group.members.first());
+                let spec = member.and_then(|member| specs.get(usize::from(member.detector)));
                 EngineError {
                     detector: spec.map_or_else(String::new, |spec| spec.id.clone()),
+                    shape: member.map_or(0, |member| usize::from(member.shape)),
                     problem: format!("Hyperscan refuses the pattern: {}", failure.message),
                     advice: "begin it with a literal of three bytes or more, or bound its repetitions"
                         .to_owned(),
@@ -299,6 +303,7 @@ impl Draft {
             groups.push(draft.finish(words.as_ref()).map_err(|refusal| {
                 vec![EngineError {
                     detector: "the group".to_owned(),
+                    shape: 0,
                     problem: refusal.problem,
                     advice: refusal.advice,
                 }]
@@ -355,9 +360,11 @@ const NO_MINIMUM: Minimum = Minimum { digits: 16, separated: 16, group_max: 3 };
 /// First groups of digits this long are not told from longer ones.
 const GROUP_MAX: usize = 15;
 
-fn member(index: u16, spec: &DetectorSpec, shape: &super::Shape) -> Member {
+fn member(index: u16, spec: &DetectorSpec, shape_index: usize) -> Member {
+    let shape = &spec.shapes[shape_index];
     Member {
         detector: index,
+        shape: u16::try_from(shape_index).unwrap_or(u16::MAX),
         validator: shape.validator,
         context: shape.context,
         has_not_keywords: !spec.not_keywords.is_empty(),
@@ -400,16 +407,17 @@ fn words(specs: &[DetectorSpec]) -> Option<Words> {
     Words::new(&words)
 }
 
-fn error(spec: &DetectorSpec, refusal: Refusal) -> EngineError {
-    EngineError { detector: spec.id.clone(), problem: refusal.problem, advice: refusal.advice }
+fn error(spec: &DetectorSpec, shape: usize, refusal: Refusal) -> EngineError {
+    EngineError { detector: spec.id.clone(), shape, problem: refusal.problem, advice: refusal.advice }
 }
 
 /// A key is recognised by its last three letters.
-fn short_keyword(spec: &DetectorSpec, shape: &super::Shape) -> Option<EngineError> {
+fn short_keyword(spec: &DetectorSpec, shape: usize) -> Option<EngineError> {
     let is_short = |word: &&String| word.bytes().filter(u8::is_ascii_alphabetic).count() < 3;
-    let short = spec.keywords.iter().find(is_short).filter(|_| shape.context == Context::Key)?;
+    let short = spec.keywords.iter().find(is_short).filter(|_| spec.shapes[shape].context == Context::Key)?;
     Some(EngineError {
         detector: spec.id.clone(),
+        shape,
         problem: format!("the keyword `{short}` is too short to be the end of a key"),
         advice: "use three letters or more".to_owned(),
     })
@@ -418,6 +426,7 @@ fn short_keyword(spec: &DetectorSpec, shape: &super::Shape) -> Option<EngineErro
 fn too_many(spec: &DetectorSpec) -> EngineError {
     EngineError {
         detector: spec.id.clone(),
+        shape: 0,
         problem: format!("there are more than {DETECTORS_MAX} detectors"),
         advice: "use one detector with alternatives".to_owned(),
     }

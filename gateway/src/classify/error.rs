@@ -6,6 +6,8 @@
 pub struct EngineError {
     /// Id of the detector.
     pub detector: String,
+    /// Which of its shapes, from 0.
+    pub shape: usize,
     /// What is wrong.
     pub problem: String,
     /// The cheaper or safer form.

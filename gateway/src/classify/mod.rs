@@ -17,6 +17,7 @@
 mod automaton;
 pub mod catalog;
 mod context;
+pub mod declaration;
 mod edges;
 mod engine;
 mod error;
@@ -46,5 +47,5 @@ pub use engine::Engine;
 pub use error::{EngineError, ScanError, SelfTestError};
 pub use scan::{Scratch, TEXT_BYTES_MAX};
 pub use shapes::Trigger;
-pub use spec::{Context, DetectorSpec, Family, Shape, SpecError};
+pub use spec::{Context, DetectorSpec, Family, Shape};
 pub use validate::Validator;

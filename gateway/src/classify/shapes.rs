@@ -6,16 +6,13 @@
 //! portable form here; both go through the same `sweep`. It looks at the text as if it were one field: what
 //! crosses a field's edge is removed, and what an edge hides is added, by the caller.
 
-use serde::Deserialize;
-
 use crate::escape::Escape;
 
 /// Bytes that one step turns into masks.
 pub(super) const BLOCK_BYTES: usize = 64;
 
 /// A place where a shape could be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trigger {
     /// The first digit of a group that begins at least so many digits, or digits with single spaces or
     /// hyphens between them, as the engine's detectors need; or any digit after `\uXXXX` or `%XX`, which may
@@ -56,6 +53,18 @@ impl Trigger {
         Self::Token,
         Self::Key,
         Self::Escape,
+    ];
+
+    /// Those that a declaration may name.
+    pub(super) const NAMES: [(&'static str, Self); 8] = [
+        ("digits", Self::Digits),
+        ("at", Self::At),
+        ("dotted_quad", Self::DottedQuad),
+        ("dotted_triple", Self::DottedTriple),
+        ("colons", Self::Colons),
+        ("open", Self::Open),
+        ("capitals_digits", Self::CapitalsDigits),
+        ("token", Self::Token),
     ];
 }
 

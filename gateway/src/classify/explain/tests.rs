@@ -105,7 +105,7 @@ fn a_near_miss_says_which_check_refused_it() {
 
 #[test]
 fn an_allowed_value_is_a_near_miss() {
-    let mut spec = DetectorSpec::custom("own", r"EMP-\d{6}", Vec::new(), "none").expect("a detector");
+    let mut spec = DetectorSpec::custom("own", r"EMP-\d{6}", Vec::new(), Validator::None);
     spec.allow = vec!["emp 000000".to_owned()];
     let engine = Engine::compile(&[spec]).expect("it compiles");
     let explanation = Explainer::new(&engine).explain(b"EMP-000000, EMP-000001");
@@ -118,7 +118,7 @@ fn an_allowed_value_is_a_near_miss() {
 
 #[test]
 fn a_fallback_detector_yields() {
-    let own = |id, pattern| DetectorSpec::custom(id, pattern, Vec::new(), "none").expect("a detector");
+    let own = |id, pattern| DetectorSpec::custom(id, pattern, Vec::new(), Validator::None);
     let specs =
         [DetectorSpec { fallback: true, ..own("any", r"[A-Z]{3}-\d{6}") }, own("employee", r"EMP-\d{6}")];
     let engine = Engine::compile(&specs).expect("it compiles");

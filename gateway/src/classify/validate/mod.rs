@@ -38,10 +38,6 @@ mod track;
 mod verhoeff;
 mod western_europe;
 
-use serde::Deserialize;
-
-use super::spec::SpecError;
-
 /// A match of a pattern within its field.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Match<'a> {
@@ -109,8 +105,7 @@ impl Digits {
 macro_rules! validators {
     ($($(#[$doc:meta])* $variant:ident = $name:literal => $check:expr,)*) => {
         /// A check in code that a pattern cannot express; declarations name it in snake_case.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-        #[serde(try_from = "String")]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum Validator {
             $($(#[$doc])* $variant,)*
         }
@@ -431,19 +426,6 @@ validators! {
 }
 
 impl Validator {
-    /// The validator of that name.
-    ///
-    /// # Errors
-    ///
-    /// When there is none: the error lists those that exist.
-    pub fn named(name: &str) -> Result<Self, SpecError> {
-        let found = Self::ALL.iter().find(|(known, _)| *known == name);
-        found.map(|(_, validator)| *validator).ok_or_else(|| SpecError::UnknownValidator {
-            name: name.to_owned(),
-            known: Self::ALL.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", "),
-        })
-    }
-
     /// The validator's name as declarations write it.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, validator)| *validator == self).map_or("none", |(name, _)| name)
@@ -473,14 +455,6 @@ impl Validator {
             Self::CurlPassword => password::may_end(field, end),
             _ => true,
         }
-    }
-}
-
-impl TryFrom<String> for Validator {
-    type Error = SpecError;
-
-    fn try_from(name: String) -> Result<Self, SpecError> {
-        Self::named(&name)
     }
 }
 

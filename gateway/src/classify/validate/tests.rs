@@ -9,7 +9,7 @@ use super::*;
 /// A validator's verdict on a text that is nothing but the number.
 fn accepts(validator: &str, number: &str) -> bool {
     let found = Match { field: number.as_bytes(), start: 0, end: number.len() };
-    Validator::named(validator).unwrap().accept(found).is_some()
+    named(validator).accept(found).is_some()
 }
 
 #[test]
@@ -111,4 +111,8 @@ fn published_examples_pass_and_their_neighbours_fail() {
         wrong.extend(invalid.iter().filter(|number| accepts(validator, number)));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn named(name: &str) -> Validator {
+    Validator::ALL.iter().find(|(known, _)| *known == name).expect("a validator has this name").1
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gateway::classify::explain::{Cost, Explainer};
-use gateway::classify::{DetectorSpec, Engine, Family};
+use gateway::classify::{DetectorSpec, Engine, Validator, catalog};
 use gateway::diagnostic::Diagnostic;
 use gateway::payload::DetectorIndex;
 use gateway::policy::Policy;
@@ -31,12 +31,11 @@ const NEVER_FOUND: &str = "Xylophon-0-Quagga";
 /// Measures each detector of the policy's own and says which are dear, with the form that is cheaper.
 pub(super) fn note(file: &Path, source: &str, policy: &Policy) {
     let own: Vec<(DetectorIndex, &DetectorSpec)> =
-        policy.detectors().filter(|(_, spec)| spec.family == Family::Custom).collect();
+        policy.detectors().filter(|(_, spec)| catalog::find(&spec.id).is_none()).collect();
     let started = thread_time();
     let sample = Sample::generate();
-    let nothing = DetectorSpec::custom("nothing", NEVER_FOUND, Vec::new(), "none");
-    let base =
-        nothing.ok().and_then(|spec| measure(&spec, &sample)).map_or(0.0, |measured| measured.nanoseconds);
+    let nothing = DetectorSpec::custom("nothing", NEVER_FOUND, Vec::new(), Validator::None);
+    let base = measure(&nothing, &sample).map_or(0.0, |measured| measured.nanoseconds);
     for (position, (index, spec)) in own.iter().enumerate() {
         if thread_time() - started > BUDGET {
             eprintln!("note: {} more detectors were not measured", own.len() - position);

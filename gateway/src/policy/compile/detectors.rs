@@ -1,33 +1,21 @@
 //! The detectors that a policy may name: built-in ones and its own.
 
 use super::{ID_RULE, is_id};
-use crate::classify::{DetectorSpec, Engine, Family, catalog};
+use crate::classify::declaration::Declaration;
+use crate::classify::{DetectorSpec, Engine, EngineError, Family, catalog};
 use crate::document::{Document, Located, Table, nearest, suggestion};
 use crate::payload::DetectorIndex;
-
-/// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
-pub(super) const LENGTH_RANGE: std::ops::RangeInclusive<i64> = 1..=65_536;
 
 /// Most detectors of one policy.
 const DETECTORS_MAX: usize = 4096;
 
-/// The keys of a detector.
-pub(super) const KEYS: &[&str] =
-    &["id", "pattern", "keywords", "validator", "default_level", "max_length", "allow", "matches", "rejects"];
-
 /// All detectors that rules may name, and those that they do name.
 pub(super) struct Detectors {
-    own: Vec<Own>,
+    own: Vec<Declaration>,
     /// Those that rules name; `DetectorIndex` is the position.
     used: Vec<DetectorSpec>,
     /// Where each used detector is first named or, when it is the policy's own, declared.
     used_at: Vec<usize>,
-}
-
-/// A detector of the policy.
-struct Own {
-    spec: DetectorSpec,
-    pattern_at: usize,
 }
 
 impl Detectors {
@@ -41,20 +29,21 @@ impl Detectors {
         detectors
     }
 
-    /// The detectors that an entry of a rule names: one, or with `FAMILY/*` all built-in ones of a family; a
-    /// mistake when there is none.
+    /// The detectors that an entry of a rule names: one, or with `FAMILY/*` all of a family; a mistake when there
+    /// is none.
     pub(super) fn find_all(&mut self, document: &Document<'_>, name: Located<&str>) -> Vec<DetectorIndex> {
         let Some(family) = name.value.strip_suffix("/*") else {
             return self.find(document, name).into_iter().collect();
         };
-        let members = catalog::builtin().iter().filter(|spec| spec.family.as_str() == family);
-        let found: Vec<DetectorIndex> = members
-            .filter_map(|spec| self.find(document, Located { at: name.at, value: spec.id.as_str() }))
-            .collect();
+        let own = self.own.iter().map(|own| &own.spec);
+        let members = own.chain(catalog::builtin()).filter(|spec| spec.family.as_str() == family);
+        let ids: Vec<String> = members.map(|spec| spec.id.clone()).collect();
+        let found: Vec<DetectorIndex> =
+            ids.iter().filter_map(|id| self.find(document, Located { at: name.at, value: id })).collect();
         if found.is_empty() {
-            let known = Family::ALL.map(Family::as_str);
+            let known = Family::NAMES.map(|(name, _)| name);
             let hint = suggestion(family, &known);
-            document.mistake(name.at, format!("no built-in detector has the family `{family}`{hint}"));
+            document.mistake(name.at, format!("no detector has the family `{family}`{hint}"));
         }
         found
     }
@@ -75,7 +64,7 @@ impl Detectors {
             return None;
         }
         self.used.push(spec.clone());
-        self.used_at.push(own.map_or(name.at, |own| own.pattern_at));
+        self.used_at.push(own.map_or(name.at, |own| own.shapes_at[0]));
         u16::try_from(self.used.len() - 1).ok().map(DetectorIndex)
     }
 
@@ -110,17 +99,18 @@ impl Detectors {
             Ok(engine) => Some(engine),
             Err(errors) => {
                 for error in errors {
-                    document.mistake(self.at_id(&error.detector), error.to_string());
+                    document.mistake(self.at_error(&error), error.to_string());
                 }
                 None
             }
         }
     }
 
-    fn at_id(&self, id: &str) -> usize {
-        let own = self.own.iter().find(|own| own.spec.id == id).map(|own| own.pattern_at);
-        let used = self.used.iter().position(|spec| spec.id == id).map(|position| self.used_at[position]);
-        own.or(used).unwrap_or_default()
+    fn at_error(&self, error: &EngineError) -> usize {
+        let own = self.own.iter().find(|own| own.spec.id == error.detector);
+        let used = self.used.iter().position(|spec| spec.id == error.detector);
+        let used = used.map(|position| self.used_at[position]);
+        own.map(|own| own.shapes_at[error.shape]).or(used).unwrap_or_default()
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -130,35 +120,17 @@ impl Detectors {
         format!("no detector is named `{name}`{hint} (`gateway detectors` lists the built-in ones)")
     }
 
-    fn read_own(&self, document: &Document<'_>, table: &Table<'_, '_>) -> Option<Own> {
-        let id = table.required_string("id");
-        let pattern = table.required_string("pattern");
-        let words = |key| table.strings(key).iter().map(|word| word.value.to_owned()).collect::<Vec<_>>();
-        let keywords = words("keywords");
-        let validator = table.string("validator");
-        let level = table.choice("default_level", &crate::payload::Level::NAMES);
-        let max_length = table.integer("max_length", LENGTH_RANGE);
-        let (allow, matches, rejects) = (words("allow"), words("matches"), words("rejects"));
-        table.allow_only(KEYS);
-
-        let (id, pattern) = (id?, pattern?);
-        self.check_id(document, id);
-        let name = validator.map_or("none", |found| found.value);
-        let mut spec = match DetectorSpec::custom(id.value, pattern.value, keywords, name) {
-            Ok(spec) => spec,
-            Err(error) => {
-                document.mistake(validator.map_or(table.at(), |found| found.at), error.to_string());
-                return None;
+    fn read_own(&self, document: &Document<'_>, table: &Table<'_, '_>) -> Option<Declaration> {
+        let mut declaration = Declaration::read(table)?;
+        self.check_id(document, Located { at: table.at_key("id"), value: &declaration.spec.id });
+        for (shape, declared) in table.tables("shape").iter().zip(&mut declaration.spec.shapes) {
+            if declared.trigger.take().is_some() {
+                let message = "`trigger` serves the built-in detectors: for a pattern of one's own the place to \
+                               look at is found by itself";
+                shape.mistake("trigger", message);
             }
-        };
-        if let Some(level) = level {
-            spec.default_level = level.value.as_str().to_owned();
         }
-        if let Some(max_length) = max_length.and_then(|found| u32::try_from(found.value).ok()) {
-            spec.max_length = max_length;
-        }
-        (spec.allow, spec.matches, spec.rejects) = (allow, matches, rejects);
-        Some(Own { spec, pattern_at: pattern.at })
+        Some(declaration)
     }
 
     fn check_id(&self, document: &Document<'_>, id: Located<&str>) {

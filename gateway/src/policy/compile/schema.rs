@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ID_BYTES_MAX, LABEL_HEADER_BYTES_MAX, ROOT_KEYS, VERSION, detectors, masks, rules};
-use crate::classify::{Family, Validator, catalog};
+use super::{ID_BYTES_MAX, LABEL_HEADER_BYTES_MAX, ROOT_KEYS, VERSION, masks, rules};
+use crate::classify::{Family, Validator, catalog, declaration};
 use crate::payload::Level;
 use crate::policy::model::{Labelling, Mode, OnBlock, Verdict};
 use crate::policy::test_table;
@@ -36,25 +36,49 @@ fn root_key(key: &str) -> Value {
             "Header with the level; classification by default.",
             json!({"type": "string", "pattern": format!("^[!-~]{{1,{LABEL_HEADER_BYTES_MAX}}}$")}),
         ),
-        "detector" => list(object(detectors::KEYS, &["id", "pattern"], detector_key)),
+        "detector" => list(detector_table()),
         "rule" => list(object(rules::KEYS, &["id"], rule_key)),
         "test" => list(test()),
         other => undescribed(other),
     }
 }
 
+/// One pattern, or shapes.
+fn detector_table() -> Value {
+    let mut detector = object(declaration::KEYS, &["id"], detector_key);
+    detector["oneOf"] = ["pattern", "shape"].iter().map(|key| json!({"required": [key]})).collect();
+    detector
+}
+
 fn detector_key(key: &str) -> Value {
-    let lengths = detectors::LENGTH_RANGE;
+    let lengths = declaration::LENGTH_RANGE;
     match key {
         "id" => id(),
-        "pattern" => about("Syntax of Rust's regex crate, on bytes.", text()),
-        "keywords" => about("When given, one of these words must be near.", list(text())),
-        "validator" => about("A check of the matched bytes; none by default.", names(Validator::ALL)),
+        "family" => about("custom by default.", names(&Family::NAMES)),
+        "keywords" => about("Beside a pattern: one of these words must be near.", list(text())),
+        "not_keywords" => about("Words near a value that speak against it.", list(text())),
         "default_level" => about("Level where a rule names none; internal by default.", names(&Level::NAMES)),
         "max_length" => about("Longest match, bytes.", integer(*lengths.start(), *lengths.end())),
         "allow" => about("Values that are never findings.", list(text())),
+        "fallback" => about("Its findings yield to those of others.", json!({"type": "boolean"})),
         "matches" => about("Texts in which something must be found.", list(text())),
         "rejects" => about("Texts in which nothing may be found.", list(text())),
+        "shape" => {
+            let keys: Vec<&str> =
+                declaration::SHAPE_KEYS.iter().copied().filter(|key| *key != "trigger").collect();
+            about("One way in which the value is written.", some(object(&keys, &["pattern"], shape_key)))
+        }
+        other => shape_key(other),
+    }
+}
+
+fn shape_key(key: &str) -> Value {
+    match key {
+        "pattern" => about("Syntax of Rust's regex crate, on bytes.", text()),
+        "after" => about("What must stand right before it, in the same syntax.", text()),
+        "edges" => about("What must not touch it: word by default.", names(declaration::EDGES)),
+        "context" => about("Whether a keyword must be near it.", names(declaration::CONTEXTS)),
+        "validator" => about("A check of the matched bytes; none by default.", names(Validator::ALL)),
         other => undescribed(other),
     }
 }
@@ -133,8 +157,8 @@ fn test_key(key: &str) -> Value {
 
 /// A built-in detector or a family of them, for completion, or one of the policy's own.
 fn detector() -> Value {
-    let families = Family::ALL.iter().filter(|family| **family != Family::Custom);
-    let families = families.map(|family| format!("{}/*", family.as_str()));
+    let families = Family::NAMES.iter().filter(|(_, family)| *family != Family::Custom);
+    let families = families.map(|(name, _)| format!("{name}/*"));
     let built_in: Vec<String> =
         catalog::builtin().iter().map(|spec| spec.id.clone()).chain(families).collect();
     json!({"anyOf": [{"enum": built_in}, text()]})

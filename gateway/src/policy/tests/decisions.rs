@@ -223,6 +223,48 @@ fn json_is_json_behind_any_space_and_at_any_depth() {
     }
 }
 
+/// Everything that a built-in detector may say, one of one's own may say, too.
+#[test]
+fn a_declaration_of_a_built_in_detector_is_one_of_ones_own() {
+    let rules = r#"
+        [[detector]]
+        id = "ticket"
+        family = "health"
+        default_level = "confidential"
+        keywords = ["ticket"]
+        not_keywords = ["build"]
+        fallback = true
+        allow = ["T-0000"]
+        [[detector.shape]]
+        pattern = 'T-\d{4}'
+        [[detector.shape]]
+        after = 'tickets?: '
+        pattern = '[0-9a-f]{8}'
+        edges = "value"
+        [[detector.shape]]
+        pattern = '[A-Z]{5}\d'
+        context = "required"
+        [[rule]]
+        id = "r"
+        detectors = ["health/*"]
+        mask = { operator = "redact" }
+    "#;
+    let table = [
+        ("see T-1234", "see *-****"),
+        ("see T-0000", "see T-0000"),
+        ("build T-1234", "build T-1234"),
+        ("tickets: 12ab34cd", "tickets: ********"),
+        ("other: 12ab34cd", "other: 12ab34cd"),
+        ("tickets: 12ab34cd-ef", "tickets: 12ab34cd-ef"),
+        ("a ticket ABCDE7", "a ticket ******"),
+        ("a basket ABCDE7", "a basket ABCDE7"),
+    ];
+    for (content, expected) in table {
+        assert_eq!(value(rules, content).3, expected, "{content}");
+    }
+    assert_eq!(value(rules, "see T-1234").0, Confidential);
+}
+
 #[test]
 fn overlapping_findings_leave_nothing_of_either() {
     let rules = r#"

@@ -63,7 +63,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "pattern =",
             "patern =",
-            "p.toml:6:1: unknown key `patern` in [[detector]]; did you mean `pattern`? allowed: `id`, `pattern`, `keywords`, `validator`, `default_level`, `max_length`, `allow`, `matches`, `rejects`",
+            "p.toml:6:1: unknown key `patern` in [[detector]]; did you mean `pattern`? allowed: `id`, `pattern`, `keywords`, `validator`, `default_level`, `max_length`, `allow`, `matches`, `rejects`, `family`, `not_keywords`, `fallback`, `after`, `edges`, `context`, `shape`",
         ),
         ("pattern = 'EMP-\\d{6}'", "", "p.toml:4:1: [[detector]] needs `pattern`: a string"),
         (
@@ -333,6 +333,56 @@ fn what_the_engine_refuses_is_reported_at_the_pattern() {
         let first = found.first().map_or("", String::as_str);
         assert!(first.starts_with("p.toml:4:11: detector `own`: ") && first.contains(expected), "{found:?}");
     }
+}
+
+#[test]
+fn a_detector_of_shapes_has_its_mistakes_at_their_places() {
+    const SHAPES: &str = r#"version = 1
+[[detector]]
+id = "own"
+fallback = false
+[[detector.shape]]
+pattern = 'ORD-\d{4}'
+edges = "value"
+[[detector.shape]]
+pattern = 'order \d{4}'
+context = "none"
+"#;
+    let table = [
+        ("false", "\"no\"", "p.toml:4:12: `fallback` must be true or false, not the string \"no\""),
+        ("pattern = 'ORD-\\d{4}'", "", "p.toml:5:1: [[detector.shape]] needs `pattern`: a string"),
+        (
+            "\"value\"",
+            "\"words\"",
+            "p.toml:7:9: `edges` cannot be `words`; did you mean `word`? allowed: `none`, `word`, `number`, `address`, `value`",
+        ),
+        (
+            "context =",
+            "contxt =",
+            "p.toml:10:1: unknown key `contxt` in [[detector.shape]]; did you mean `context`? allowed: `pattern`, `after`, `edges`, `context`, `validator`, `trigger`",
+        ),
+        (
+            "fallback = false",
+            "edges = \"none\"",
+            "p.toml:4:9: `edges` belongs to each [[detector.shape]] where there are any",
+        ),
+        (
+            "context = \"none\"",
+            "trigger = \"at\"",
+            "p.toml:10:11: `trigger` serves the built-in detectors: for a pattern of one's own the place to look at is found by itself",
+        ),
+        (
+            "'order \\d{4}'",
+            "'o*'",
+            "p.toml:9:11: detector `own`: the pattern matches the empty text; give it something that must be there",
+        ),
+    ];
+    for (from, to, expected) in table {
+        let changed = SHAPES.replacen(from, to, 1);
+        assert_ne!(changed, SHAPES, "{from} is in the policy");
+        assert_eq!(mistakes(&changed), [expected], "{to}");
+    }
+    assert_eq!(mistakes(SHAPES), [""; 0]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn mistake(schema: &Value, value: &Value) -> Option<String> {
                 Some("array") => value.is_array(),
                 Some("string") => value.is_string(),
                 Some("integer") => value.is_i64(),
+                Some("boolean") => value.is_boolean(),
                 other => panic!("type {other:?}"),
             },
             "const" => rule == value,
@@ -94,6 +95,12 @@ fn each_mistake_is_refused_where_it_is() {
         id = "employee_id"
         pattern = 'EMP-\d{6}'
         validator = "luhn"
+        [[detector]]
+        id = "ticket"
+        fallback = true
+        [[detector.shape]]
+        pattern = 'T-\d{4}'
+        edges = "value"
         [[rule]]
         id = "cards"
         detectors = ["credit_card", "employee_id"]
@@ -109,6 +116,11 @@ fn each_mistake_is_refused_where_it_is() {
         ("version = 1", "version = 2", "const"),
         ("label =", "lable =", "additionalProperties"),
         ("pattern =", "patern =", "additionalProperties"),
+        ("pattern = 'EMP-\\d{6}'", "", "oneOf"),
+        ("fallback = true", "pattern = 'T'", "oneOf"),
+        ("fallback = true", "fallback = 1", "type"),
+        ("edges = \"value\"", "edges = \"values\"", "enum"),
+        ("edges = \"value\"", "trigger = \"at\"", "additionalProperties"),
         ("\"luhn\"", "\"lun\"", "enum"),
         ("\"cards\"", "\"Cards!\"", "pattern"),
         ("[\"credit_card\", \"employee_id\"]", "\"credit_card\"", "type"),
