@@ -35,15 +35,15 @@ pub(crate) fn allocations_of(run: impl FnOnce()) -> u64 {
     ALLOCATIONS.load(SeqCst) - before
 }
 
-/// Runs rounds until one has passed without an allocation. Queues and pools grow to their high-water mark first, so
-/// one whole round is asked for, not the first.
+/// Runs rounds until several in a row have passed without an allocation: queues and pools grow to their high-water mark
+/// first.
 ///
 /// # Panics
 ///
-/// When every round allocates.
-pub(crate) fn one_round_allocates_nothing(mut round: impl FnMut()) {
+/// When there are no such rounds.
+pub(crate) fn rounds_allocate_nothing(mut round: impl FnMut()) {
     let mut counts = Vec::new();
-    while counts.last() != Some(&0) {
+    while !counts.ends_with(&[0; QUIET_ROUNDS]) {
         assert!(counts.len() < ROUNDS_MAX, "allocations per round: {counts:?}");
         let before = ALLOCATIONS.load(SeqCst);
         round();
@@ -77,5 +77,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Rounds in a row.
+const QUIET_ROUNDS: usize = 5;
 /// Rounds after which the high-water marks must have been reached.
 const ROUNDS_MAX: usize = 30;

@@ -80,7 +80,7 @@ fn inspect_requests(io: IoKind) {
         let workload = Workload { codec, hit_rate, record_bytes: 400, batch_bytes: 4 << 10 };
         let mut requests = Requests::prepare("telemetry", &workload).unwrap();
         let mut producer = Producer::connect(gateway.address).unwrap();
-        counting::one_round_allocates_nothing(|| {
+        counting::rounds_allocate_nothing(|| {
             for _ in 0..RUNS_PER_ROUND {
                 let ran = producer.run(&mut requests, 4, |sent, _| sent < REQUESTS_PER_RUN).unwrap();
                 assert_eq!(ran.requests, REQUESTS_PER_RUN);

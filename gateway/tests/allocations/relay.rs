@@ -37,7 +37,7 @@ fn relay_frames<D: Driver<Listener = TcpListener>>(make: fn() -> io::Result<D>) 
     };
 
     let mut clients: Vec<TcpStream> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
-    counting::one_round_allocates_nothing(|| clients.iter_mut().for_each(exchange_frames));
+    counting::rounds_allocate_nothing(|| clients.iter_mut().for_each(exchange_frames));
 
     over.store(true, Ordering::SeqCst);
     drop(clients);

@@ -15,7 +15,7 @@ use gateway::policy::{Policy, RuleSet, Scratch};
 use super::input::{Input, Source};
 use super::{compile_policy, refuse};
 
-/// Bytes of records that are inspected together, as on the Kafka path.
+/// Bytes of records that are inspected together: about a batch of a busy producer.
 const RUN_BYTES_MAX: usize = 256 * 1024;
 
 /// Show what a policy makes of records: one JSON object per record.

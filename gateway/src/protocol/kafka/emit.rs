@@ -7,7 +7,7 @@
 //!   +- batch_length, crc: set by the seal at the end
 //! ```
 
-use super::compression::{CompressionError, Compressor, TEXT_BYTES_MAX};
+use super::compression::{CompressionError, Compressor, Effort, TEXT_BYTES_MAX};
 use super::edits::{RecordEdit, RecordEdits};
 use super::record_batch::{BatchHead, Codec, HEAD_BYTES, blob, seal};
 use super::records::{Header, Record, Records};
@@ -96,16 +96,20 @@ impl Emitter {
     ) -> Result<Emitted, CompressionError> {
         let blob_start = out.len();
         budget::reuse(&mut self.text);
-        let emitted = RecordWriter::new(text, records, changes, LABEL_BYTES_MAX, &mut self.text).write();
-        self.compressor.compress(codec, blob(original), &self.text, out)?;
-        let batch_bytes = HEAD_BYTES + out.len() - blob_start;
-        if batch_bytes <= changes.batch_bytes_max || !changes.edits.has_labels() {
-            return Ok(emitted);
+        let mut emitted = RecordWriter::new(text, records, changes, LABEL_BYTES_MAX, &mut self.text).write();
+        self.compressor.compress(codec, blob(original), &self.text, Effort::Fast, out)?;
+        let is_too_large = |out: &Vec<u8>| HEAD_BYTES + out.len() - blob_start > changes.batch_bytes_max;
+        if is_too_large(out) && changes.edits.has_labels() {
+            self.text.clear();
+            emitted = RecordWriter::new(text, records, changes, 0, &mut self.text).write();
+            out.truncate(blob_start);
+            self.compressor.compress(codec, blob(original), &self.text, Effort::Fast, out)?;
         }
-        out.truncate(blob_start);
-        self.text.clear();
-        let emitted = RecordWriter::new(text, records, changes, 0, &mut self.text).write();
-        self.compressor.compress(codec, blob(original), &self.text, out)?;
+        // The client has compressed it to a size that the broker takes.
+        if is_too_large(out) && codec == Codec::Zstd && original.len() <= changes.batch_bytes_max {
+            out.truncate(blob_start);
+            self.compressor.compress(codec, blob(original), &self.text, Effort::Small, out)?;
+        }
         Ok(emitted)
     }
 }

@@ -2,7 +2,7 @@
 
 use kafka_protocol::protocol::Encodable;
 
-use super::compression::Compressor;
+use super::compression::{Compressor, Effort};
 use super::record_batch::{Codec, HEAD_BYTES, seal};
 use super::rewrite::Directory;
 use super::wire::{put_array_count, put_nullable_string, put_string, put_varint};
@@ -19,6 +19,7 @@ pub(crate) struct RecordSpec {
 #[derive(Clone, Debug)]
 pub(crate) struct BatchSpec {
     pub(crate) codec: Codec,
+    pub(crate) effort: Effort,
     /// A blob whose framing is kept (Snappy).
     pub(crate) framing_of: Vec<u8>,
     pub(crate) producer_id: i64,
@@ -40,6 +41,7 @@ impl Default for BatchSpec {
         };
         Self {
             codec: Codec::None,
+            effort: Effort::Fast,
             framing_of: Vec::new(),
             producer_id: -1,
             producer_epoch: -1,
@@ -104,7 +106,7 @@ pub(crate) fn batch(spec: &BatchSpec) -> Vec<u8> {
     batch.extend_from_slice(&count.to_be_bytes());
     assert_eq!(batch.len(), HEAD_BYTES);
     Compressor::default()
-        .compress(spec.codec, &spec.framing_of, &text(spec), &mut batch)
+        .compress(spec.codec, &spec.framing_of, &text(spec), spec.effort, &mut batch)
         .expect("the codec takes any text");
     seal(&mut batch);
     batch

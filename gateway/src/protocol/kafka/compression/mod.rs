@@ -118,6 +118,15 @@ impl Default for Compressor {
     }
 }
 
+/// How hard a compressor tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The dirty path is on the clock.
+    Fast,
+    /// As small as what Java's producer makes by default; differs for zstd alone.
+    Small,
+}
+
 impl Compressor {
     /// Appends `text`, compressed, to `out`. `original` is the blob that it came from: Snappy keeps its framing.
     ///
@@ -129,6 +138,7 @@ impl Compressor {
         codec: Codec,
         original: &[u8],
         text: &[u8],
+        effort: Effort,
         out: &mut Vec<u8>,
     ) -> Result<(), CompressionError> {
         let start = out.len();
@@ -141,7 +151,7 @@ impl Compressor {
             Codec::Gzip => self.gzip.deflate(text, room, out),
             Codec::Snappy => snappy::compress(&mut self.snappy, SnappyFraming::of(original), text, room, out),
             Codec::Lz4 => lz4::compress(&mut self.lz4, text, room, out),
-            Codec::Zstd => self.zstd.compress(text, room, out),
+            Codec::Zstd => self.zstd.compress(text, effort, room, out),
         };
         done.map_err(|_| {
             out.truncate(start);

@@ -17,7 +17,9 @@ fn sample(bytes: usize) -> Vec<u8> {
 
 fn compressed(codec: Codec, framing: &[u8], text: &[u8]) -> Vec<u8> {
     let mut blob = Vec::new();
-    Compressor::default().compress(codec, framing, text, &mut blob).expect("any text compresses");
+    Compressor::default()
+        .compress(codec, framing, text, Effort::Fast, &mut blob)
+        .expect("any text compresses");
     blob
 }
 

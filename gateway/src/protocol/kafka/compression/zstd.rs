@@ -4,7 +4,7 @@
 use zstd::zstd_safe::{CCtx, CParameter, DCtx, compress_bound, find_frame_compressed_size};
 
 use super::text::Text;
-use super::{Contents, Failure, append_with};
+use super::{Contents, Effort, Failure, append_with};
 
 /// A decompression context, made at the first use.
 #[derive(Default)]
@@ -46,15 +46,17 @@ impl Encoder {
     pub(super) fn compress(
         &mut self,
         text: &[u8],
+        effort: Effort,
         room: &mut Text,
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        let context = self.0.get_or_insert_with(|| {
-            let mut context = CCtx::create();
-            // Fails only for levels out of range; the default level would then serve as well.
-            let _ = context.set_parameter(CParameter::CompressionLevel(LEVEL));
-            context
-        });
+        let context = self.0.get_or_insert_with(CCtx::create);
+        let level = match effort {
+            Effort::Fast => FAST_LEVEL,
+            Effort::Small => SMALL_LEVEL,
+        };
+        // Fails only for levels out of range; the level before would then serve as well.
+        let _ = context.set_parameter(CParameter::CompressionLevel(level));
         append_with(room, out, compress_bound(text.len()), |room| {
             context.compress2(room, text).map_err(|_| Failure::Invalid)
         })
@@ -64,8 +66,11 @@ impl Encoder {
 /// First bytes of a frame (RFC 8878 3.1.1).
 const FRAME_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 
-/// Half the time of level 3, Java's default, for about a tenth more bytes: the dirty path is on the clock.
-const LEVEL: i32 = 1;
+/// Half the time of level 3 for about a tenth more bytes.
+const FAST_LEVEL: i32 = 1;
+
+/// Java's default.
+const SMALL_LEVEL: i32 = 3;
 
 /// `ZSTD_error_dstSize_tooSmall` (zstd_errors.h, stable since 1.3.1) as the functions return it.
 const DESTINATION_TOO_SMALL: usize = 0usize.wrapping_sub(70);
