@@ -58,6 +58,8 @@ struct Control {
     policies: mpsc::UnboundedReceiver<Arc<Policy>>,
     /// The policy in force and, until every worker has retired it, the ones before.
     in_use: Vec<Arc<Policy>>,
+    /// For the metrics: a generation is in force when no worker uses an older one.
+    policy_state: Arc<PolicyState>,
     reload: mpsc::Sender<Trigger>,
     steering: Option<Steering>,
     notify: Arc<tokio::sync::Notify>,
@@ -96,7 +98,8 @@ impl Control {
         let unresolved = clusters.iter().map(|cluster| cluster.listener).collect();
         let (learned, published) = spawn_clusters(clusters);
         let path = config.policy;
-        let reloader = Reloader::new(path.clone(), keys, policy_state, policy.generation(), policy_source);
+        let (state, generation) = (policy_state.clone(), policy.generation());
+        let reloader = Reloader::new(path.clone(), keys, state, generation, policy_source);
         let (reload, policies) = spawn_reloader(reloader);
         let watcher = reload::watch(&path, reload.clone())
             .inspect_err(|error| warn!(%error, "the policy file is not watched; SIGHUP reloads it"))
@@ -110,6 +113,7 @@ impl Control {
             published,
             policies,
             in_use: vec![policy],
+            policy_state,
             reload,
             steering,
             notify,
@@ -173,6 +177,9 @@ impl Control {
             index += 1;
             index > newest || Arc::strong_count(policy) > 1
         });
+        if let Some(oldest) = self.in_use.first() {
+            self.policy_state.generation.store(oldest.generation(), Relaxed);
+        }
     }
 
     /// Hands a snapshot, and the ports that came with it, to every worker.

@@ -80,7 +80,6 @@ impl Reloader {
                 self.generation = generation;
                 self.source = source;
                 self.state.reloads_applied.fetch_add(1, Relaxed);
-                self.state.generation.store(generation, Relaxed);
                 info!(generation, "policy reloaded");
                 Some(Arc::new(policy))
             }
