@@ -124,7 +124,7 @@ pub(super) fn inspect(
     }
     if findings > 0 {
         decide(policy, scratch, rules, text, fields);
-        scratch.resolver.resolve(&scratch.claims, &mut scratch.edits);
+        scratch.resolver.resolve(&scratch.claims, fields, &mut scratch.edits);
         let Scratch { edits, cursor, patches, .. } = scratch;
         mask::apply(&policy.masking, text, fields, edits, cursor, patches)
             .map_err(|mask::TooLong| ScanError::MasksTooLong { growth_bytes_max: mask::GROWTH_BYTES_MAX })?;

@@ -1,14 +1,15 @@
 //! Edits that overlap become edits that do not.
 //!
 //! Order: higher level, then longer, then earlier. The winner's operator covers its whole span; what sticks
-//! out of a loser is redacted.
+//! out of a loser is redacted. In a record key one operator covers all that hangs together: what is redacted no longer
+//! tells keys apart, so that a compacted topic would lose records.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::budget;
 use crate::mask::{Edit, OperatorIndex};
-use crate::payload::Level;
+use crate::payload::{Field, Level, Part};
 
 /// An edit and the level of the finding behind it.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +37,8 @@ enum Standing {
 }
 
 impl Resolver {
-    /// Replaces `edits` by those that `claims` lead to. Claims ascend by field and start.
-    pub(super) fn resolve(&mut self, claims: &[Claim], edits: &mut Vec<Edit>) {
+    /// Replaces `edits` by those that `claims` in `fields` lead to. Claims ascend by field and start.
+    pub(super) fn resolve(&mut self, claims: &[Claim], fields: &[Field], edits: &mut Vec<Edit>) {
         budget::reuse(edits);
         let mut rest = claims;
         while let Some(first) = rest.first() {
@@ -45,6 +46,7 @@ impl Resolver {
             let (cluster, after) = rest.split_at(length);
             match cluster {
                 [only] => edits.push(only.edit),
+                _ if fields[first.edit.field as usize].part == Part::Key => edits.push(self.unite(cluster)),
                 _ => self.resolve_cluster(cluster, edits),
             }
             rest = after;
@@ -79,6 +81,14 @@ impl Resolver {
         edits.extend_from_slice(&self.winners);
         redact_rests(&self.winners, with(Standing::Lost), edits);
         edits[first..].sort_unstable_by_key(|edit| edit.start);
+    }
+
+    /// The edit that wins, over the whole cluster.
+    fn unite(&mut self, cluster: &[Claim]) -> Edit {
+        self.rank(cluster);
+        let winner = cluster[self.ranked[0]].edit;
+        let end = cluster.iter().map(|claim| claim.edit.end).max();
+        Edit { start: cluster[0].edit.start, end: end.unwrap_or(winner.end), ..winner }
     }
 
     fn rank(&mut self, cluster: &[Claim]) {
@@ -132,6 +142,10 @@ mod tests {
     use Level::{Confidential, Internal, Regulated};
 
     fn resolve(claims: &[(u32, u32, Level, u16)]) -> Vec<(u32, u32, u16)> {
+        resolve_in(Part::Value, claims)
+    }
+
+    fn resolve_in(part: Part, claims: &[(u32, u32, Level, u16)]) -> Vec<(u32, u32, u16)> {
         let claim = |&(start, end, level, operator): &(u32, u32, Level, u16)| Claim {
             edit: Edit {
                 field: 0,
@@ -144,7 +158,8 @@ mod tests {
         };
         let claims: Vec<Claim> = claims.iter().map(claim).collect();
         let mut edits = Vec::new();
-        Resolver::default().resolve(&claims, &mut edits);
+        let field = Field { record: 0, part, start: 0, end: 100 };
+        Resolver::default().resolve(&claims, &[field], &mut edits);
         edits.iter().map(|edit| (edit.start, edit.end, edit.operator.0)).collect()
     }
 
@@ -176,6 +191,12 @@ mod tests {
         for (name, claims, expected) in table {
             assert_eq!(resolve(claims), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn in_a_key_the_winner_covers_all_that_hangs_together() {
+        let claims = [(0, 9, Internal, 1), (3, 5, Regulated, 2), (8, 12, Internal, 3), (12, 14, Internal, 4)];
+        assert_eq!(resolve_in(Part::Key, &claims), [(0, 12, 2), (12, 14, 4)]);
     }
 
     proptest! {
