@@ -162,7 +162,7 @@ impl Site<'_> {
         let escapes = self.escapes(cursor);
         let number = number::token_around(self.text, &self.span)
             .filter(|token| cursor.seek(self.text, token.start) == Place::Number && cursor.token() == *token);
-        let operator = self.operator(masking, edit.operator, number.is_some(), escapes);
+        let operator = self.operator(masking, edit, number.is_some(), escapes);
         let span = match &number {
             Some(token) => number::span(operator, token, &self.span, self.written_to),
             None if matches!(operator, Operator::Null) => self.null_span(cursor),
@@ -183,17 +183,14 @@ impl Site<'_> {
     fn operator<'m>(
         &self,
         masking: &'m Masking,
-        index: OperatorIndex,
+        edit: &Edit,
         in_number: bool,
         escapes: bool,
     ) -> &'m Operator {
-        match masking.operator(index) {
-            Operator::Token(token) if !Token::fits(&self.text[self.span.clone()], escapes, in_number) => {
-                if self.part == Part::Key {
-                    token.in_keys()
-                } else {
-                    masking.operator(OperatorIndex::REDACT)
-                }
+        let (subject, raw) = (masking.subject(edit.detector), &self.text[self.span.clone()]);
+        match masking.operator(edit.operator) {
+            Operator::Token(token) if !Token::fits(subject, raw, escapes, in_number) => {
+                if self.part == Part::Key { token.in_keys() } else { masking.operator(OperatorIndex::REDACT) }
             }
             operator => operator,
         }

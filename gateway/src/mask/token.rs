@@ -43,15 +43,15 @@ impl Token {
     }
 
     /// Whether there is a token for `raw`. In a number all of it must be digits.
-    pub(super) fn fits(raw: &[u8], json: bool, in_number: bool) -> bool {
+    pub(super) fn fits(subject: &Subject, raw: &[u8], json: bool, in_number: bool) -> bool {
         let content = Content::of(raw, json);
-        content.is_some_and(|content| content.is_large() && (!in_number || content.is_digits()))
+        content.is_some_and(|content| content.is_large(subject) && (!in_number || content.is_digits()))
     }
 
     /// Appends the token of `raw`: its letters and digits encrypted, in the case in which they were, all else
     /// as it stands. A value for which there is none is redacted.
     pub(super) fn write(&self, subject: &Subject, raw: &[u8], json: bool, out: &mut Vec<u8>) {
-        let content = Content::of(raw, json).filter(Content::is_large);
+        let content = Content::of(raw, json).filter(|content| content.is_large(subject));
         let (Some(mut content), Some(_)) = (content, self.key.ff1()) else {
             return text::redact(raw, json, out);
         };
@@ -93,17 +93,27 @@ impl Content {
         self.numerals().iter().all(|numeral| numeral.radix == 10)
     }
 
-    /// True when the value is one of enough.
-    fn is_large(&self) -> bool {
-        let radices = self.numerals().iter().map(|numeral| u64::from(numeral.radix));
+    /// True when the last digit follows from the others.
+    fn is_checked(&self, subject: &Subject) -> bool {
+        self.count > 0 && subject.has_check_digit && self.is_digits() && luhn_sum(self.numerals()) == 0
+    }
+
+    /// How many numerals are encrypted: all but a check digit.
+    fn free_count(&self, subject: &Subject) -> usize {
+        self.count - usize::from(self.is_checked(subject))
+    }
+
+    /// True when what is encrypted is one of enough.
+    fn is_large(&self, subject: &Subject) -> bool {
+        let free = &self.numerals[..self.free_count(subject)];
+        let radices = free.iter().map(|numeral| u64::from(numeral.radix));
         radices.fold(1, u64::saturating_mul) >= DOMAIN_MIN
     }
 
     /// Digits alone keep the first digit a zero, or not one, so that numbers stay numbers. That costs further
     /// rounds where the cipher gives the other (cycle walking: still one token for one value).
     fn encrypt(&mut self, key: &Key, subject: &Subject) {
-        let checked = subject.has_check_digit && self.is_digits() && luhn_sum(self.numerals()) == 0;
-        let (zero_stays, count) = (self.is_digits(), self.count - usize::from(checked));
+        let (zero_stays, count) = (self.is_digits(), self.free_count(subject));
         let starts_with_zero = self.numerals[0].value == 0;
         loop {
             key.encrypt(subject, &mut self.numerals[..count]);
@@ -111,7 +121,7 @@ impl Content {
                 break;
             }
         }
-        if checked {
+        if count < self.count {
             self.spoil_check_digit();
         }
     }
