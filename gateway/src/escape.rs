@@ -1,7 +1,7 @@
 //! Printable characters written as escapes: in JSON (`\u0040`, `\/`), in URLs (`%40`), in XML (`&#64;`, `&#x40;`, `&amp;`).
 //!
-//! Values hide behind them, and a mask must leave them whole. What they write beyond printable ASCII is left alone:
-//! no value that is looked for has such characters.
+//! Values hide behind them, and a mask must leave them whole. [`Escape`] is one of a printable character: no value that
+//! is looked for has others. [`Code`] is any that stands in a URL or in XML: a mask replaces it as a whole.
 
 /// How an escape writes its character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,21 @@ pub struct Escape {
     pub form: Form,
 }
 
-/// Longest escape that is known, bytes.
-pub const ESCAPE_BYTES_MAX: usize = 9;
+/// Longest escape that is seen through, bytes: as much as the pass over shapes sees of one.
+pub const ESCAPE_BYTES_MAX: usize = 16;
+/// Longest reference that a mask keeps whole, bytes: zeros make them any length.
+const REFERENCE_BYTES_MAX: usize = 64;
+
+/// Percent-encoding or a reference of XML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The byte, or in XML the character, that it writes.
+    pub value: u32,
+    /// Bytes that write it.
+    pub length: usize,
+    /// How it is written.
+    pub form: Form,
+}
 
 /// The entities that XML defines.
 const ENTITIES: [(&[u8], u8); 5] =
@@ -40,10 +53,26 @@ impl Escape {
     /// The escape with which `text` begins.
     #[inline]
     pub fn at(text: &[u8]) -> Option<Self> {
+        let code = match text {
+            [b'\\', b'/', ..] => Code { value: u32::from(b'/'), length: 2, form: Form::Short },
+            [b'\\', b'u', b'0', b'0', hex @ ..] => {
+                Code { value: number(hex.get(..2)?, 16)?, length: 6, form: Form::Unicode }
+            }
+            _ => Code::at(text).filter(|code| code.length <= ESCAPE_BYTES_MAX)?,
+        };
+        let value = u8::try_from(code.value).ok().filter(|value| (b' '..=b'~').contains(value))?;
+        Some(Self { value, length: code.length, form: code.form })
+    }
+}
+
+impl Code {
+    /// The code with which `text` begins.
+    #[inline]
+    pub fn at(text: &[u8]) -> Option<Self> {
         match text {
-            [b'\\', b'/', ..] => Some(Self { value: b'/', length: 2, form: Form::Short }),
-            [b'\\', b'u', b'0', b'0', hex @ ..] => Self::new(number(hex.get(..2)?, 16)?, 6, Form::Unicode),
-            [b'%', hex @ ..] => Self::new(number(hex.get(..2)?, 16)?, 3, Form::Percent),
+            [b'%', hex @ ..] => {
+                Some(Self { value: number(hex.get(..2)?, 16)?, length: 3, form: Form::Percent })
+            }
             [b'&', b'#', b'x', ..] => Self::reference(text, 3, 16),
             [b'&', b'#', ..] => Self::reference(text, 2, 10),
             [b'&', ..] => Self::entity(text),
@@ -51,26 +80,21 @@ impl Escape {
         }
     }
 
-    fn new(value: u32, length: usize, form: Form) -> Option<Self> {
-        let value = u8::try_from(value).ok().filter(|value| (b' '..=b'~').contains(value))?;
-        Some(Self { value, length, form })
-    }
-
     /// The reference whose digits begin at `from`.
     fn reference(text: &[u8], from: usize, radix: u32) -> Option<Self> {
-        let end = text.iter().take(ESCAPE_BYTES_MAX).position(|byte| *byte == b';')?;
-        Self::new(number(&text[from..end], radix)?, end + 1, Form::Reference)
+        let end = text.iter().take(REFERENCE_BYTES_MAX).position(|byte| *byte == b';')?;
+        Some(Self { value: number(&text[from..end], radix)?, length: end + 1, form: Form::Reference })
     }
 
     fn entity(text: &[u8]) -> Option<Self> {
         let (name, value) = ENTITIES.iter().find(|(name, _)| text.starts_with(name))?;
-        Self::new(u32::from(*value), name.len(), Form::Entity)
+        Some(Self { value: u32::from(*value), length: name.len(), form: Form::Entity })
     }
 }
 
 impl Form {
     /// Appends `value`, printable ASCII, in the form and length of `written`, which is such an escape of a letter or
-    /// digit; in JSON it may be one of another character, or of two units.
+    /// digit, or of a part of one; in JSON it may be one of another character, or of two units.
     pub fn write(self, value: u8, written: &[u8], out: &mut Vec<u8>) {
         let [high, low] = [value >> 4, value & 15].map(hex);
         match self {
@@ -88,11 +112,11 @@ impl Form {
 fn write_reference(value: u8, written: &[u8], out: &mut Vec<u8>) {
     let (prefix, radix) = if written.starts_with(b"&#x") { (3, 16) } else { (2, 10_u32) };
     let digits = (written.len() - prefix - 1) as u32;
-    if u32::from(value) >= radix.pow(digits) {
+    if radix.checked_pow(digits).is_some_and(|end| u32::from(value) >= end) {
         return out.resize(out.len() + written.len(), value);
     }
     out.extend_from_slice(&written[..prefix]);
-    let digit = |place| hex((u32::from(value) / radix.pow(place) % radix) as u8);
+    let digit = |place| hex(radix.checked_pow(place).map_or(0, |unit| u32::from(value) / unit % radix) as u8);
     out.extend((0..digits).rev().map(digit));
     out.push(b';');
 }
@@ -104,7 +128,8 @@ fn hex(digit: u8) -> u8 {
 /// The number that the digits write; `None` when one is none, or there are none.
 #[inline]
 fn number(digits: &[u8], radix: u32) -> Option<u32> {
-    let add = |number: u32, byte: &u8| Some(number * radix + char::from(*byte).to_digit(radix)?);
+    let add =
+        |number: u32, byte: &u8| number.checked_mul(radix)?.checked_add(char::from(*byte).to_digit(radix)?);
     digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())
 }
 
@@ -114,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_escape_is_read_with_its_length() {
-        let table: [(&str, Option<(u8, usize)>); 16] = [
+        let table: [(&str, Option<(u8, usize)>); 19] = [
             (r"\u0040x", Some((b'@', 6))),
             (r"\u007f", None),
             (r"\u0140", None),
@@ -127,6 +152,9 @@ mod tests {
             ("&#64;x", Some((b'@', 5))),
             ("&#x40;", Some((b'@', 6))),
             ("&#00064;", Some((b'@', 8))),
+            ("&#0000000000064;", Some((b'@', 16))),
+            ("&#00000000000064;", None),
+            ("&#99999999999;", None),
             ("&#;", None),
             ("&#+64;", None),
             ("&amp;x", Some((b'&', 5))),
@@ -140,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_character_is_written_in_the_form_of_another() {
-        for written in [r"\u0041", "%41", "&#65;", "&#065;", "&#x41;", "&#x0041;"] {
+        for written in [r"\u0041", "%41", "&#65;", "&#065;", "&#x41;", "&#x0041;", "&#0000000000065;"] {
             let escape = Escape::at(written.as_bytes()).unwrap();
             let mut out = Vec::new();
             escape.form.write(b'*', written.as_bytes(), &mut out);

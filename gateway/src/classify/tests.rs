@@ -173,6 +173,7 @@ fn escapes_hide_nothing() {
         ("email", r#"{"mail":"<jane\u0040example.com>"}"#),
         ("email", "to=<jane%2Edoe%40example.com>&x=1"),
         ("email", "<a><jane&#64;example&#x2e;com></a>"),
+        ("email", "<a><jane&#0000000064;example&#x00000002e;com></a>"),
         ("email", "joe@example.com or <jane%40example.com> or"),
         ("credit_card", r#"{"pan":"<4111\u00201111\u00201111\u00201111>"}"#),
         ("credit_card", "card=<4111%201111%201111%201111>"),

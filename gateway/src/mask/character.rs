@@ -1,6 +1,6 @@
 //! The characters of a text as its last reader sees them, whatever escapes write them.
 
-use crate::escape::{Escape, Form};
+use crate::escape::{Code, Form};
 use crate::json;
 
 /// One character, as it is written.
@@ -27,7 +27,7 @@ pub(super) fn characters(text: &[u8], json: bool) -> impl Iterator<Item = Charac
     std::iter::from_fn(move || {
         let character = match rest {
             [] => return None,
-            [b'%' | b'&', ..] => Escape::at(rest).map_or_else(|| first(rest, json), escaped),
+            [b'%' | b'&', ..] => Code::at(rest).map_or_else(|| first(rest, json), coded),
             _ => first(rest, json),
         };
         rest = &rest[character.length..];
@@ -35,8 +35,11 @@ pub(super) fn characters(text: &[u8], json: bool) -> impl Iterator<Item = Charac
     })
 }
 
-fn escaped(escape: Escape) -> Character {
-    Character { value: Some(char::from(escape.value)), length: escape.length, form: Some(escape.form) }
+/// Percent-encoding writes bytes: those beyond ASCII are parts of characters.
+fn coded(code: Code) -> Character {
+    let is_part = |value: &char| code.form == Form::Percent && !value.is_ascii();
+    let value = char::from_u32(code.value).filter(|value| !is_part(value));
+    Character { value, length: code.length, form: Some(code.form) }
 }
 
 /// The first character of a text that is not empty.

@@ -89,6 +89,17 @@ fn escapes_of_urls_and_xml_stay_escapes() {
         ("a percent sign", redact(), "<100%>", "***%"),
         ("references", redact(), "to <jane&#64;x&#46;org>", "to ****&#64;*&#46;***"),
         ("references of digits", redact(), "x<&#52;&#x34;&#052;1>", "x&#42;&#x2a;&#042;*"),
+        ("bytes beyond ASCII", redact(), "<p%C3%A4ss>", "*%2a%2a**"),
+        ("a byte of control", redact(), "<a%0Ab>", "*%0A*"),
+        ("references beyond ASCII", redact(), "<p&#233;&#xe9;s>", "*&#042;&#x2a;*"),
+        ("references of other characters", redact(), "<a&#8211;&#x1F600;b>", "*&#8211;&#x1F600;*"),
+        ("references of nothing", redact(), "<a&#xd800;b>", "*&#x002a;*"),
+        (
+            "long references",
+            redact(),
+            "<a&#00000000000000064;&#00000000000000052;>",
+            "*&#00000000000000064;&#00000000000000042;",
+        ),
         ("entities", redact(), "<a&amp;b>", "*&amp;*"),
         ("kept", keep(1, 1), "<%34%35%36>", "%34%2a%36"),
         ("token", token(), "<4111%201111%201111%201111>", "2712%202087%208866%207821"),
@@ -97,6 +108,7 @@ fn escapes_of_urls_and_xml_stay_escapes() {
         assert_eq!(mask(marked, &operator), expected, "{name}");
     }
     assert_eq!(mask("<jane%40x.org>", &hash()), mask("<jane@x.org>", &hash()));
+    assert_eq!(mask("<ren&#233;>", &hash()), mask("<rené>", &hash()));
 }
 
 #[test]
@@ -155,6 +167,7 @@ fn a_token_has_the_form_of_its_value() {
         ("a first zero stays", "<012345678>", "010597573"),
         ("six digits are enough", "<11-11-11>", "85-41-22"),
         ("five are redacted", "<11111>", "*****"),
+        ("five with a check digit, in a number", "[<111112>]", "[0     ]"),
         ("and in a number", "[<11111>]", "[0    ]"),
         ("a letter that has no other", "<Zoë1234567>", "***********"),
         ("an exponent is no value", "[<1234567e9>]", "[0        ]"),
@@ -162,6 +175,14 @@ fn a_token_has_the_form_of_its_value() {
     ];
     for (name, marked, expected) in table {
         assert_eq!(mask(marked, &token()), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_check_digit_makes_a_value_no_harder_to_guess() {
+    for (digits, is_token) in [("1111111", true), ("111112", false), ("111111", true)] {
+        let masked = mask(&format!("<{digits}>"), &token());
+        assert_eq!(masked.bytes().all(|byte| byte.is_ascii_digit()), is_token, "{digits}: {masked}");
     }
 }
 
