@@ -12,7 +12,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 /// Largest automaton, bytes: one that is larger stands for an expression that should be bounded.
-const AUTOMATON_BYTES_MAX: usize = 4 << 20;
+pub(super) const AUTOMATON_BYTES_MAX: usize = 4 << 20;
 /// Most memory for making one, bytes.
 const DETERMINIZE_BYTES_MAX: usize = 32 << 20;
 
@@ -129,6 +129,11 @@ impl Reverse {
     /// An automaton for the reverse of `pattern`, whose look-around is ignored.
     pub(super) fn new(pattern: &Hir) -> Result<Self, TooLarge> {
         build(std::slice::from_ref(pattern), true).map(|dfa| Self { dfa })
+    }
+
+    /// Bytes of its tables.
+    pub(super) fn memory(&self) -> usize {
+        self.dfa.memory_usage()
     }
 
     /// Calls `found(start)` for every match that ends at `end`, starts descending, at most `bytes_max` long;

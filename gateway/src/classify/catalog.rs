@@ -83,6 +83,7 @@ pub fn find(id: &str) -> Option<&'static DetectorSpec> {
 mod tests {
     use super::super::tests::scan_line;
     use super::*;
+    use crate::classify::plan::AUTOMATA_BYTES_MAX;
     use crate::classify::{Engine, Family};
 
     #[test]
@@ -131,6 +132,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn policies_have_room_for_eight_times_the_automata() {
+        let engine = Engine::compile(builtin()).unwrap();
+        assert!(8 * engine.automata_bytes() <= AUTOMATA_BYTES_MAX, "{}", engine.automata_bytes());
     }
 
     /// A detector that lowers them costs the pass more places in every timestamp and counter.

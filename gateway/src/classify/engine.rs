@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use regex_syntax::hir::Hir;
 
-use super::automaton::{ByteSet, Forward};
+use super::automaton::{AUTOMATON_BYTES_MAX, ByteSet, Forward};
 use super::context::{WordSet, Words};
 use super::edges::Edges;
 use super::hyperscan::{Database, Expression};
-use super::plan::{self, Back, Candidates, Literal, Plan, Reach, Refusal};
+use super::plan::{self, AUTOMATA_BYTES_MAX, Back, Candidates, Literal, Plan, Reach, Refusal};
 use super::scan::Scratch;
 use super::shapes::{Minimum, Trigger};
 use super::trigrams::Trigrams;
@@ -125,6 +125,9 @@ impl Engine {
                     plans.into_iter().try_for_each(|plan| draft.add(shape.edges, plan, &member))
                 });
                 errors.extend(added.err().map(|refusal| error(spec, shape_index, refusal)));
+                if draft.automata_bytes > AUTOMATA_BYTES_MAX {
+                    return Err(errors);
+                }
             }
         }
         let assembled = if errors.is_empty() { draft.assemble(specs) } else { Err(Vec::new()) };
@@ -169,6 +172,8 @@ impl Engine {
 #[derive(Default)]
 struct Draft {
     groups: Vec<GroupDraft>,
+    /// Bytes of the automata that were made so far; bounds both the memory and the time of compiling.
+    automata_bytes: usize,
     /// Groups of the pass over shapes that further patterns may join, by what they must share.
     joinable: HashMap<(Trigger, usize, Edges, Context), usize>,
     by_trigger: [Vec<u16>; Trigger::ALL.len()],
@@ -192,7 +197,14 @@ impl Draft {
     /// Adds one alternative of a shape.
     fn add(&mut self, edges: Edges, plan: Plan, member: &Member) -> Result<(), Refusal> {
         // Alone it must be small enough; many small ones may be too large together.
-        let forward = Forward::new(std::slice::from_ref(&plan.pattern)).map_err(|_| plan::too_large())?;
+        let made = Forward::new(std::slice::from_ref(&plan.pattern));
+        // One that is not made for its size took as long as the largest.
+        let bytes = made.as_ref().map_or(AUTOMATON_BYTES_MAX, Forward::memory) + plan.reach.memory();
+        self.automata_bytes += bytes;
+        let forward = made.map_err(|_| plan::too_large())?;
+        if self.automata_bytes > AUTOMATA_BYTES_MAX {
+            return Err(plan::too_large_together());
+        }
         let longest = plan.pattern.properties().maximum_len().unwrap_or(usize::MAX);
         let member = Member { bytes_max: member.bytes_max.min(longest), ..member.clone() };
         let draft = GroupDraft {

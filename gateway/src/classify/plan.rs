@@ -14,6 +14,8 @@ use super::syntax::{self, Required};
 
 /// Shortest run of leading digits for which a pattern without literals goes to the pass over shapes.
 const LEADING_DIGITS_MIN: usize = 7;
+/// Most bytes of all automata: over eight times what the built-in detectors take. Making them is most of compiling.
+pub(super) const AUTOMATA_BYTES_MAX: usize = 64 << 20;
 /// Shortest run of digits and separators that is not in every date.
 const JOINED_MIN: usize = 11;
 
@@ -74,6 +76,13 @@ impl Reach {
         match self {
             Self::Match(back) | Self::After(back, _) => back,
         }
+    }
+
+    /// Bytes of its automata.
+    pub(super) fn memory(&self) -> usize {
+        let after = if let Self::After(_, after) = self { after.memory() } else { 0 };
+        let back = if let Back::Reverse(back) = self.back() { back.memory() } else { 0 };
+        after + back
     }
 }
 
@@ -256,6 +265,17 @@ pub(super) fn too_large() -> Refusal {
     Refusal {
         problem: "the pattern is too large".to_owned(),
         advice: "bound its repetitions, or begin it with a literal".to_owned(),
+    }
+}
+
+/// Refuses the pattern with which automata are larger together than they may be.
+pub(super) fn too_large_together() -> Refusal {
+    Refusal {
+        problem: format!(
+            "with it the patterns' automata take more than {} MiB together",
+            AUTOMATA_BYTES_MAX >> 20
+        ),
+        advice: "bound the repetitions of the largest, or leave detectors out".to_owned(),
     }
 }
 

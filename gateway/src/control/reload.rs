@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::diagnostic::Diagnostic;
@@ -17,6 +17,9 @@ use crate::telemetry::PolicyState;
 /// Editors and configuration managers write a file in several steps; the reload waits until it is quiet.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// Longest compilation that is waited for: the shipped policies take a second.
+const COMPILE_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// Compiles the policy file again and again, one generation each.
 pub(super) struct Reloader {
     path: PathBuf,
@@ -24,6 +27,7 @@ pub(super) struct Reloader {
     state: Arc<PolicyState>,
     generation: u64,
     source: String,
+    compile_time_max: Duration,
 }
 
 /// Reads and compiles a policy file.
@@ -46,7 +50,7 @@ impl Reloader {
         generation: u64,
         source: String,
     ) -> Self {
-        Self { path, keys, state, generation, source }
+        Self { path, keys, state, generation, source, compile_time_max: COMPILE_TIME_MAX }
     }
 
     /// Compiles whenever `asked` says so and hands each good policy over.
@@ -74,24 +78,30 @@ impl Reloader {
         {
             return None;
         }
-        let compiled = tokio::task::spawn_blocking(move || compile(&path, &keys, generation)).await;
-        match compiled {
-            Ok(Ok((policy, source))) => {
+        let compiled = on_a_thread(move || compile(&path, &keys, generation));
+        match tokio::time::timeout(self.compile_time_max, compiled).await {
+            Ok(Ok(Ok((policy, source)))) => {
                 self.generation = generation;
                 self.source = source;
                 self.state.reloads_applied.fetch_add(1, Relaxed);
                 info!(generation, "policy reloaded");
                 Some(Arc::new(policy))
             }
-            Ok(Err(diagnostics)) => {
+            Ok(Ok(Err(diagnostics))) => {
                 for Diagnostic { file, line, column, message } in &diagnostics {
                     error!(file = %file.display(), line, column, "policy rejected: {message}");
                 }
                 self.rejected();
                 None
             }
-            Err(error) => {
-                error!(%error, "policy compilation failed");
+            Ok(Err(_)) => {
+                error!("policy rejected: its compilation panicked");
+                self.rejected();
+                None
+            }
+            Err(_) => {
+                let seconds = self.compile_time_max.as_secs();
+                error!(seconds, "policy rejected: it takes too long to compile; bound its patterns");
                 self.rejected();
                 None
             }
@@ -102,6 +112,21 @@ impl Reloader {
         self.state.reloads_rejected.fetch_add(1, Relaxed);
         warn!(generation = self.generation, "the policy before stays in force");
     }
+}
+
+/// Runs `work` on a thread of its own, which is left to itself when nobody waits any longer: neither a later reload nor
+/// the end of the process waits for it. Closed when the work panics or no thread can be had.
+fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+    let (done, result) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("policy".to_owned());
+    let spawned = thread.spawn(move || {
+        // Nobody waits for a result that comes too late.
+        let _ = done.send(work());
+    });
+    if let Err(error) = spawned {
+        error!(%error, "no thread for compiling the policy");
+    }
+    result
 }
 
 /// What asked for a reload.
@@ -125,4 +150,33 @@ pub(super) fn watch(path: &Path, asked: mpsc::Sender<Trigger>) -> notify::Result
     })?;
     watcher.watch(folder, RecursiveMode::NonRecursive)?;
     Ok(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
+    use super::*;
+
+    /// A pipe that nobody writes stands for a policy whose compilation does not end.
+    #[tokio::test]
+    async fn a_policy_that_takes_too_long_leaves_the_old_one_in_force_and_the_next_its_turn() {
+        let folder = std::env::temp_dir().join(format!("gateway-reload-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("policy.toml");
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a pipe");
+        let state = Arc::new(PolicyState::default());
+        let new = Reloader::new(path.clone(), Arc::new(Keys::StandIn), state.clone(), 1, String::new());
+        let mut reloader = Reloader { compile_time_max: Duration::from_millis(50), ..new };
+
+        assert!(reloader.reload(Trigger::Signal).await.is_none());
+        assert_eq!(state.reloads_rejected.load(Relaxed), 1);
+
+        std::fs::remove_file(&path).expect("the pipe is there");
+        std::fs::write(&path, "version = 1\n").expect("the folder is there");
+        reloader.compile_time_max = COMPILE_TIME_MAX;
+        let policy = reloader.reload(Trigger::Signal).await.expect("a policy");
+        assert_eq!(policy.generation(), 2);
+        std::fs::remove_dir_all(&folder).expect("the folder is there");
+    }
 }

@@ -86,11 +86,10 @@ impl Detectors {
     /// Compiles what rules name. Own detectors that no rule names are compiled, too, and forgotten, so that
     /// their mistakes are known before a rule is written.
     pub(super) fn compile(&self, document: &Document<'_>) -> Option<Engine> {
-        for own in &self.own {
-            if !self.used.iter().any(|spec| spec.id == own.spec.id) {
-                self.compile_specs(document, std::slice::from_ref(&own.spec));
-            }
-        }
+        let is_used = |own: &&Declaration| self.used.iter().any(|spec| spec.id == own.spec.id);
+        let unused: Vec<_> =
+            self.own.iter().filter(|own| !is_used(own)).map(|own| own.spec.clone()).collect();
+        self.compile_specs(document, &unused);
         self.compile_specs(document, &self.used)
     }
 

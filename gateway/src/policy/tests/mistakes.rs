@@ -385,6 +385,20 @@ context = "none"
     assert_eq!(mistakes(SHAPES), [""; 0]);
 }
 
+/// Each of them is small enough.
+#[test]
+fn patterns_that_are_dear_together_are_refused_where_they_become_so() {
+    let detector = |index| {
+        format!(
+            "[[detector]]\nid = \"own{index}\"\npattern = 'own{index}[a-z]{{1,9}}x[a-z0-9]{{9}}y[a-z]{{3}}'\n"
+        )
+    };
+    let source: String = (0..2000).map(detector).collect();
+    let found = mistakes(&format!("version = 1\n{source}"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("automata take more than 64 MiB together; bound"), "{found:#?}");
+}
+
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let changed = GOOD
