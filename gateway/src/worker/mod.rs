@@ -210,6 +210,8 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
             match message {
                 ToWorker::Policy(policy, scratch) => {
                     self.shared.inspector().replace_policy(policy, scratch);
+                    // At once: an idle worker has nothing else to report for long.
+                    self.hand_over();
                 }
                 ToWorker::TopologyChanged => self.executor.io().wake_all(),
                 // The broker was learned while the drain began; nobody would close its port again.
@@ -235,8 +237,8 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
         Ok(())
     }
 
-    /// Hands over what this turn decided and counted.
-    fn report(&mut self) {
+    /// Hands audit batches, what was learned and policies that nobody needs any more to the control thread.
+    fn hand_over(&mut self) {
         while let Some((policy, scratch)) = self.shared.inspector().retired() {
             self.shared.tell(ToControl::Retired(policy, scratch));
         }
@@ -244,6 +246,11 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
             // Connections stand still while the control thread is behind, and nothing else tells them that it is not.
             self.executor.io().wake_all();
         }
+    }
+
+    /// Hands over what this turn decided and counted.
+    fn report(&mut self) {
+        self.hand_over();
         self.shared.settle(self.executor.io().now());
         let pool = self.executor.io().pool().bytes();
         self.shared.counters.pool(pool.ring, pool.heap.iter().sum());
