@@ -5,7 +5,9 @@ package utils
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,7 +25,7 @@ type Example struct {
 // Validate writes the examples of a rule.
 func Validate(rule config.Rule, tps []string, fps []string) *config.Rule {
 	write(examples(rule.RuleID, true, tps))
-	write(examples(rule.RuleID, false, without(fps, tps)))
+	write(examples(rule.RuleID, false, without(rule.RuleID, fps, tps)))
 	return &rule
 }
 
@@ -33,20 +35,45 @@ func ValidateWithPaths(rule config.Rule, tps map[string]string, fps map[string]s
 }
 
 // without leaves out the negatives of a rule in which there is a secret all the same.
-func without(fps []string, tps []string) []string {
+func without(rule string, fps []string, tps []string) []string {
 	detector, err := detect.NewDetectorDefaultConfig()
 	check(err)
 	return slices.DeleteFunc(slices.Clone(fps), func(text string) bool {
 		// A positive in a file of another name; another rule's secret; what the next function knows.
-		return slices.Contains(tps, text) || len(detector.DetectString(text)) > 0 || isSecret(text)
+		return slices.Contains(tps, text) || len(detector.DetectString(text)) > 0 || isSecret(rule, text)
 	})
 }
 
-// isSecret is for what gitleaks misses: random values that are assigned to a token, and a key of which its own
-// source says "False Negative".
-func isSecret(text string) bool {
-	return strings.HasPrefix(text, "nonMatchingToken := ") ||
-		strings.HasPrefix(text, "MailchimpSDK.initialize(token: ")
+// token finds a value that is assigned to a token.
+var token = regexp.MustCompile(`(?i)token\W{1,5}([a-z0-9_-]{16,})`)
+
+// isSecret is for what gitleaks misses. A negative of a service's rule says only that a secret is not one of that
+// service; a random value that is assigned to a token is somebody's. What the rule for secrets of no service leaves
+// out, it leaves out on purpose.
+func isSecret(rule string, text string) bool {
+	assigned := token.FindStringSubmatch(text)
+	return rule != "generic-api-key" && assigned != nil && isRandom(assigned[1])
+}
+
+func isRandom(value string) bool {
+	return strings.ContainsAny(value, "0123456789") && entropy(value) >= entropyMin
+}
+
+// entropyMin is what gitleaks asks of a secret of no service, bits a character, less what sixteen characters vary.
+const entropyMin = 3
+
+// entropy is Shannon's, bits a character.
+func entropy(text string) float64 {
+	counts := map[rune]float64{}
+	for _, character := range text {
+		counts[character]++
+	}
+	bits := 0.0
+	for _, count := range counts {
+		share := count / float64(len(text))
+		bits -= share * math.Log2(share)
+	}
+	return bits
 }
 
 func examples(rule string, secret bool, texts []string) []Example {
