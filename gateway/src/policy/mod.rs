@@ -183,6 +183,12 @@ impl Policy {
         self.rules.iter().filter(lost).map(|rule| rule.id.as_str())
     }
 
+    /// The enforced rules whose verdict is `hold`, each with its byte offset in the policy file.
+    pub fn rules_that_hold(&self) -> impl Iterator<Item = (&str, usize)> {
+        let holds = |rule: &&Rule| rule.verdict == Verdict::Hold && rule.mode == Mode::Enforce;
+        self.rules.iter().filter(holds).map(|rule| (rule.id.as_str(), rule.at))
+    }
+
     /// The `[[test]]` tables of the file.
     pub fn tests(&self) -> &[TestTable] {
         &self.tests

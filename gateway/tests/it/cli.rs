@@ -195,6 +195,24 @@ fn check_reports_every_mistake_or_prints_the_effective_file() {
 }
 
 #[test]
+fn check_says_that_what_is_held_is_blocked() {
+    let rule = |id, rest| format!("[[rule]]\nid = \"{id}\"\n{rest}\n");
+    let rules = [
+        rule("blocks", "verdict = \"block\""),
+        rule("tries", "verdict = \"hold\"\nmode = \"shadow\""),
+        rule("holds", "verdict = \"hold\""),
+    ];
+    let policy =
+        file("hold.toml", format!("version = 1\n{}", rules.concat()).as_bytes()).display().to_string();
+    let output = gateway(&["check", "--policy", &policy], b"");
+    let expected = format!(
+        "{policy}:9:1: note: rule `holds` has the verdict `hold`: there are no reviewers yet, so what it holds is \
+         blocked at once, by reject\n"
+    );
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), expected));
+}
+
+#[test]
 fn check_names_the_detectors_that_cost_much() {
     let own = |pattern| {
         format!(

@@ -53,7 +53,7 @@ fn check_config(file: &Path) -> ExitCode {
     for rule in policy.rules_without_listener(&names) {
         eprintln!("note: rule `{rule}` names no listener of this configuration and never matches");
     }
-    note_costs(&config.policy, &source, &policy);
+    note(&config.policy, &source, &policy);
     ExitCode::SUCCESS
 }
 
@@ -66,7 +66,7 @@ fn check_policy(file: &Path) -> ExitCode {
                 policy.rule_count(),
                 policy.detectors().count()
             );
-            note_costs(file, &source, &policy);
+            note(file, &source, &policy);
             ExitCode::SUCCESS
         }
         Err(mistakes) => refuse(mistakes),
@@ -80,8 +80,16 @@ fn compile(file: &Path, keys: &Keys) -> Result<(String, Policy), Vec<Diagnostic>
     Ok((source, policy))
 }
 
-fn note_costs(file: &Path, source: &str, policy: &Policy) {
+/// Says what is right and yet not what one may think.
+fn note(file: &Path, source: &str, policy: &Policy) {
     cost::note(file, source, policy);
+    for (rule, at) in policy.rules_that_hold() {
+        let message = format!(
+            "note: rule `{rule}` has the verdict `hold`: there are no reviewers yet, so what it holds is blocked at once, \
+             by reject"
+        );
+        eprintln!("{}", Diagnostic::at(file, source, at, message));
+    }
     if policy.labels().labelling == Labelling::All {
         eprintln!(
             "note: `label = \"all\"` writes a header to every record, so every batch is rewritten and compressed \
