@@ -92,13 +92,9 @@ impl ProduceAnswer {
         self.partitions[position].error = Some(error);
     }
 
-    /// True when a partition was refused.
-    pub fn refuses(&self) -> bool {
-        self.partitions.iter().any(|partition| partition.error.is_some())
-    }
-
     /// True when no partition is left for the broker.
-    pub fn is_local(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_local(&self) -> bool {
         self.partitions.iter().all(|partition| partition.error.is_some())
     }
 
