@@ -388,6 +388,8 @@ pub(super) struct Near {
     words: Vec<u16>,
     /// Offset in the text of the start at hand, plus one; 0 when there is none.
     start: usize,
+    /// Offset in the text of the region before it.
+    region: usize,
     /// Whether the region before it is the key of the value and nothing else.
     is_key: bool,
     /// What [`Words::find_last`] reported of the key of the value at `value`.
@@ -452,6 +454,7 @@ impl Near {
         Self {
             words: Vec::with_capacity(64),
             start: 0,
+            region: 0,
             is_key: false,
             last_words: Vec::with_capacity(8),
             value: 0,
@@ -493,12 +496,16 @@ impl Near {
         if self.start == offset + start + 1 {
             return;
         }
-        self.start = offset + start + 1;
+        let last = std::mem::replace(&mut self.start, offset + start + 1);
         if self.arrays.field != offset {
             self.arrays = Arrays { field: offset, ..Arrays::default() };
         }
         let (before, is_key) = region_before(field, start, &mut self.arrays);
         self.is_key = is_key;
+        let region = std::mem::replace(&mut self.region, offset + before);
+        if region == self.region && last > region && !has_letter(field, last - 1 - offset, start) {
+            return;
+        }
         self.words.clear();
         let text = &field[before..start];
         let Some(key) = padded(text) else {
@@ -571,6 +578,12 @@ impl Near {
     }
 }
 
+/// Whether a letter stands in `from..to`. Between the numbers of a list stands none, so that each has the words of
+/// the one before.
+fn has_letter(field: &[u8], from: usize, to: usize) -> bool {
+    field.get(from..to).is_none_or(|between| between.iter().any(u8::is_ascii_alphabetic))
+}
+
 /// The text as a key to remember, when it is short enough.
 fn padded(text: &[u8]) -> Option<[u8; REMEMBERED_BYTES]> {
     let mut key = [0; REMEMBERED_BYTES];
@@ -632,6 +645,29 @@ mod tests {
         for comma in commas.clone().chain(commas.rev().step_by(7)) {
             let naive = Arrays::default().decider(text.as_bytes(), comma);
             assert_eq!(arrays.decider(text.as_bytes(), comma), naive, "comma at {comma}");
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_before_changes_no_words() {
+        let words = Words::new(&[("card no".to_owned(), vec![1]), ("pan".to_owned(), vec![2])]).unwrap();
+        let texts = [
+            r#"{"pan":[1,22,"card",333,"no",4444,[5],6],"n":[7,8]}"#,
+            "the card 1 2 no 3, the card no 4 5 pan 6 pans 7p8 an 9",
+            "<pan>1</pan><n>2 3</n> set(\"pan\", 4, 5)\n6 7",
+        ];
+        let mut warm = Near::new();
+        for text in texts.map(str::as_bytes) {
+            warm.begin_text();
+            for start in (0..text.len()).filter(|start| text[*start].is_ascii_digit()) {
+                let mut cold = Near::new();
+                cold.look(&words, text, 0, start);
+                warm.look(&words, text, 0, start);
+                assert_eq!((&warm.words, warm.is_key), (&cold.words, cold.is_key), "start {start}");
+                let letter = text[start..].iter().position(u8::is_ascii_alphabetic);
+                let expected = !cold.is_key && letter.is_some_and(|letter| letter < 4 + WINDOW_BYTES);
+                assert_eq!(warm.may_have_after(text, 0, start, 4), expected, "start {start}");
+            }
         }
     }
 
