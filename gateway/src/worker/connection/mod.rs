@@ -222,7 +222,10 @@ impl<D: Driver> Connection<D> {
             }
             let mut session = self.session.borrow_mut();
             session.shrink();
-            silent = if session.exchanges.is_empty() { silent + LOOK_INTERVAL } else { Duration::ZERO };
+            // An answer that the broker owes may take long; a client that does not read what it has holds memory.
+            let is_read = self.io.poll_flushed_below(self.client.socket(), 0).is_ready();
+            let awaits_broker = is_read && !session.exchanges.is_empty();
+            silent = if awaits_broker { Duration::ZERO } else { silent + LOOK_INTERVAL };
         }
         Close::refused(Reason::Idle, "nothing has come for long")
     }

@@ -38,6 +38,30 @@ fn answers_that_nobody_reads_are_not_received() {
 }
 
 #[test]
+fn a_client_that_does_not_read_its_answer_is_closed_as_an_idle_one() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let client = stage.client();
+    let request = stage.fetches(0, 1);
+    client.write(&request);
+    stage.turns(SETTLING_TURNS);
+    let upstream = stage.upstream();
+    let mut answer = vec![0; ANSWER_BYTES];
+    answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
+    answer[4..8].copy_from_slice(&request[8..12]);
+    let mut sent = 0;
+    for _ in 0..2 * ANSWER_BYTES / 4096 {
+        sent += upstream.write(&answer[sent..]);
+        stage.turns(1);
+    }
+    (0..10).for_each(|_| stage.after(Duration::from_secs(60)));
+    assert_eq!(stage.refused(Reason::Idle), 0);
+
+    (0..3).for_each(|_| stage.after(Duration::from_secs(60)));
+    assert_eq!(stage.refused(Reason::Idle), 1);
+}
+
+#[test]
 fn answers_of_its_own_do_not_keep_the_gateway_from_the_upstream() {
     let mut stage = Stage::new();
     stage.worker.executor.io().state().limits = Limits { relaxed: LIMITS.pressed, ..LIMITS };
