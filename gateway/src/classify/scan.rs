@@ -9,6 +9,7 @@ use super::unescaped::{self, Unescaped};
 use super::validate::Match;
 use super::work::{STEPS_PER_MATCH, STEPS_PER_START, Work};
 use super::{Context, DetectorSpec, ScanError};
+use crate::budget;
 use crate::payload::{DetectorIndex, Field, Finding};
 
 /// Largest text of one scan, bytes; callers cut longer ones between records where they can.
@@ -104,8 +105,8 @@ impl Engine {
         if text.len() > TEXT_BYTES_MAX {
             return Err(ScanError::TextTooLarge { bytes: text.len(), bytes_max: TEXT_BYTES_MAX });
         }
-        scratch.starts.clear();
-        scratch.escapes.clear();
+        budget::reuse(&mut scratch.starts);
+        budget::reuse(&mut scratch.escapes);
         scratch.work = Work::for_text(text.len());
         self.find_starts(scratch, text, fields)?;
         if scratch.starts.is_empty() {

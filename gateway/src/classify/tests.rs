@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::oracle::Oracle;
 use super::{DetectorSpec, Engine, Scratch, Validator, catalog, shapes, simd};
+use crate::budget::KEPT_BYTES;
 use crate::payload::{Field, Finding, Part};
 
 /// Fields of a text that is the lines of `records` one after the other, without anything between them, so that
@@ -317,6 +318,20 @@ fn patterns_that_cannot_work_are_refused_with_advice() {
         assert_eq!(errors.len(), 1);
         assert!(errors[0].to_string().contains(problem) && errors[0].detector == "own", "{}", errors[0]);
     }
+}
+
+#[test]
+fn memory_of_one_large_text_is_given_back() {
+    let mut twins = Twins::new(catalog::builtin());
+    let mut findings = Vec::new();
+    let (starts, escapes) = ("4539 1488 0343 6467 ".repeat(60_000), "\\u0061".repeat(600_000));
+    for line in [&*starts, &*escapes, "4539 1488 0343 6467 \\u0061", "nothing"] {
+        let (text, fields) = glue(&[line]);
+        twins.engine.scan(&mut twins.scratch, &text, &fields, &mut findings).unwrap();
+    }
+    let Scratch { starts, escapes, .. } = &twins.scratch;
+    assert!(starts.capacity() * 8 <= KEPT_BYTES, "{}", starts.capacity());
+    assert!(escapes.capacity() * 4 <= KEPT_BYTES, "{}", escapes.capacity());
 }
 
 #[test]

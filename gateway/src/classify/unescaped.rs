@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use crate::budget;
 use crate::escape::Escape;
 use crate::payload::{Field, Finding, Part};
 
@@ -42,10 +43,10 @@ impl Unescaped {
 
     /// Replaces all by those of `fields` in which something of `places`, ascending, lies: there escapes may begin.
     pub(super) fn fill(&mut self, text: &[u8], fields: &[Field], places: &[u32]) {
-        self.text.clear();
-        self.fields.clear();
-        self.origins.clear();
-        self.steps.clear();
+        budget::reuse(&mut self.text);
+        budget::reuse(&mut self.fields);
+        budget::reuse(&mut self.origins);
+        budget::reuse(&mut self.steps);
         let mut rest = places;
         while let Some(place) = rest.first() {
             let index = fields.partition_point(|field| field.end <= *place);

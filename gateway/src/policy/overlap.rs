@@ -57,7 +57,7 @@ impl Resolver {
     /// are at most as many such pairs as claims times detectors.
     fn resolve_cluster(&mut self, cluster: &[Claim], edits: &mut Vec<Edit>) {
         self.rank(cluster);
-        self.standing.clear();
+        budget::reuse(&mut self.standing);
         self.standing.resize(cluster.len(), Standing::Open);
         for &position in &self.ranked {
             let end = cluster[position].edit.end;
@@ -75,7 +75,7 @@ impl Resolver {
             let standing = self.standing.iter();
             standing.zip(cluster).filter(move |(found, _)| **found == wanted).map(|(_, claim)| claim.edit)
         };
-        self.winners.clear();
+        budget::reuse(&mut self.winners);
         self.winners.extend(with(Standing::Won));
         let first = edits.len();
         edits.extend_from_slice(&self.winners);
@@ -92,7 +92,7 @@ impl Resolver {
     }
 
     fn rank(&mut self, cluster: &[Claim]) {
-        self.ranked.clear();
+        budget::reuse(&mut self.ranked);
         self.ranked.extend(0..cluster.len());
         self.ranked.sort_unstable_by_key(|&position| {
             let Claim { edit: Edit { start, end, operator, .. }, level } = cluster[position];
