@@ -60,7 +60,7 @@ pub struct FindingEntry {
 
 /// Entries of many partitions on their way to the control thread. Emptied and handed back, so that the
 /// steady state allocates nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AuditBatch {
     /// One per decided partition.
     pub partitions: Vec<PartitionEntry>,
@@ -68,6 +68,24 @@ pub struct AuditBatch {
     pub runs: Vec<Run>,
     /// Findings of all partitions.
     pub findings: Vec<FindingEntry>,
+}
+
+/// Requests of one partition that a turn has under load: a pass of the receive ring in batches of 32 KiB.
+const PARTITIONS_PER_TURN: usize = 64;
+
+/// A finding every 8 KiB of such a pass, each between clean records.
+const RUNS_PER_TURN: usize = 256;
+
+impl Default for AuditBatch {
+    /// With room for what one turn of a busy worker decides: batches take turns, and none should have to grow on the hot
+    /// path.
+    fn default() -> Self {
+        Self {
+            partitions: Vec::with_capacity(PARTITIONS_PER_TURN),
+            runs: Vec::with_capacity(RUNS_PER_TURN),
+            findings: Vec::with_capacity(RUNS_PER_TURN),
+        }
+    }
 }
 
 impl AuditBatch {

@@ -18,6 +18,8 @@ use crate::topology::{CurrentTopology, Learned, TopicId, Topology};
 /// Host that stands for a broker whose port the gateway cannot bind: only this broker is out of reach, not the whole
 /// metadata response (RFC 2606 reserves `.invalid`).
 const NO_PORT_HOST: &str = "broker-without-port.invalid";
+/// Audit batches that a worker has from the start: so many may be under way to the control thread while it is busy.
+const SPARE_AUDITS: usize = 16;
 
 /// One configured listener, as the workers need it.
 #[derive(Debug)]
@@ -106,7 +108,7 @@ impl Shared {
             listeners: listeners.into_iter().map(state).collect(),
             inspector: RefCell::new(inspector),
             audit: RefCell::default(),
-            spare_audits: RefCell::default(),
+            spare_audits: RefCell::new((0..SPARE_AUDITS).map(|_| Box::default()).collect()),
             outbox: RefCell::default(),
             behind: Cell::new(false),
             anonymous: "User:ANONYMOUS".into(),

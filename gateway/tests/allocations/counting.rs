@@ -78,6 +78,6 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Rounds in a row.
-const QUIET_ROUNDS: usize = 3;
-/// Rounds after which the high-water marks must have been reached, also where a busy machine moves them now and then.
-const ROUNDS_MAX: usize = 200;
+const QUIET_ROUNDS: usize = 5;
+/// Rounds after which the high-water marks must have been reached.
+const ROUNDS_MAX: usize = 30;
