@@ -210,9 +210,10 @@ impl<D: Driver> Connection<D> {
             self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
             // A count instead of a time: it costs the hot path an addition.
             let heard = self.heard.take();
-            let before = self.io.now() - LOOK_INTERVAL;
-            let is_slow =
-                |room: &FrameRoom<D>| room.since() <= before && heard < room.bytes() / LOOKS_PER_FRAME;
+            let now = self.io.now();
+            let is_slow = |room: &FrameRoom<D>| {
+                room.since() + LOOK_INTERVAL <= now && heard < room.bytes() / LOOKS_PER_FRAME
+            };
             if self.rooms.iter().any(|room| room.borrow().as_ref().is_some_and(is_slow)) {
                 return Close::refused(Reason::StalledFrame, "others may wait for the room that it takes");
             }

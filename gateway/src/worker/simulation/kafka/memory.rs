@@ -7,24 +7,39 @@ use super::super::super::sockets::{Bounds, Limits};
 use super::stage::{SETTLING_TURNS, Stage};
 use crate::telemetry::Reason;
 
+/// A client with a large answer that it does not read: as much of it as the gateway takes was sent.
+struct Unread {
+    stage: Stage,
+    client: Peer,
+    upstream: Peer,
+    answer: Vec<u8>,
+    sent: usize,
+}
+
+impl Unread {
+    fn new() -> Self {
+        let mut stage = Stage::new();
+        stage.worker.executor.io().state().limits = LIMITS;
+        let client = stage.client();
+        let request = stage.fetches(0, 1);
+        client.write(&request);
+        stage.turns(SETTLING_TURNS);
+        let upstream = stage.upstream();
+        let mut answer = vec![0; ANSWER_BYTES];
+        answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
+        answer[4..8].copy_from_slice(&request[8..12]);
+        let mut sent = 0;
+        for _ in 0..2 * ANSWER_BYTES / 4096 {
+            sent += upstream.write(&answer[sent..]);
+            stage.turns(1);
+        }
+        Self { stage, client, upstream, answer, sent }
+    }
+}
+
 #[test]
 fn answers_that_nobody_reads_are_not_received() {
-    let mut stage = Stage::new();
-    stage.worker.executor.io().state().limits = LIMITS;
-    let client = stage.client();
-    let request = stage.fetches(0, 1);
-    client.write(&request);
-    stage.turns(SETTLING_TURNS);
-    let upstream = stage.upstream();
-    let mut answer = vec![0; ANSWER_BYTES];
-    answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
-    answer[4..8].copy_from_slice(&request[8..12]);
-
-    let mut sent = 0;
-    for _ in 0..2 * ANSWER_BYTES / 4096 {
-        sent += upstream.write(&answer[sent..]);
-        stage.turns(1);
-    }
+    let Unread { mut stage, client, upstream, answer, mut sent } = Unread::new();
     let queued = stage.worker.executor.io().queued_bytes();
     assert!(queued < ANSWER_BYTES / 8, "{queued} bytes wait for the client");
 
@@ -39,21 +54,7 @@ fn answers_that_nobody_reads_are_not_received() {
 
 #[test]
 fn a_client_that_does_not_read_its_answer_is_closed_as_an_idle_one() {
-    let mut stage = Stage::new();
-    stage.worker.executor.io().state().limits = LIMITS;
-    let client = stage.client();
-    let request = stage.fetches(0, 1);
-    client.write(&request);
-    stage.turns(SETTLING_TURNS);
-    let upstream = stage.upstream();
-    let mut answer = vec![0; ANSWER_BYTES];
-    answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
-    answer[4..8].copy_from_slice(&request[8..12]);
-    let mut sent = 0;
-    for _ in 0..2 * ANSWER_BYTES / 4096 {
-        sent += upstream.write(&answer[sent..]);
-        stage.turns(1);
-    }
+    let Unread { mut stage, client: _client, .. } = Unread::new();
     (0..10).for_each(|_| stage.after(Duration::from_secs(60)));
     assert_eq!(stage.refused(Reason::Idle), 0);
 
