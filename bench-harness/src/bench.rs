@@ -12,6 +12,7 @@ use bench_harness::codec::Codec;
 use bench_harness::gateway::{Gateway, Setup};
 use bench_harness::host;
 use bench_harness::load::{Producer, Requests, Workload};
+use bench_harness::record::{self, median};
 use bench_harness::relay::Relay;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -198,10 +199,7 @@ impl Bench {
                 arm.samples.iter().map(|sample| format!("{:.3}", sample.cost)).collect();
             writeln!(text, "{}: {}", arm.name, samples.join(" "))?;
         }
-        std::fs::create_dir_all(folder)?;
-        let date = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-        std::fs::write(folder.join(format!("cpu-{date}.txt")), text)?;
-        Ok(())
+        record::keep(folder, "cpu", &text)
     }
 }
 
@@ -254,8 +252,8 @@ fn table(arms: &[Arm]) -> Result<String> {
         format!("{:<40} {:>8} {:>15} {:>8} {:>8}\n", "arm", "CPU ns/B", "range", "x relay", "MB/s");
     for arm in arms {
         let costs: Vec<f64> = arm.samples.iter().map(|sample| sample.cost).collect();
-        let ratios = arm.samples.iter().zip(relay).map(|(sample, relay)| sample.cost / relay.cost).collect();
-        let rates = arm.samples.iter().map(|sample| sample.rate).collect();
+        let ratios = arm.samples.iter().zip(relay).map(|(sample, relay)| sample.cost / relay.cost);
+        let rates = arm.samples.iter().map(|sample| sample.rate);
         let range = format!("{:.3}-{:.3}", smallest(&costs), largest(&costs));
         writeln!(
             table,
@@ -275,9 +273,4 @@ fn smallest(values: &[f64]) -> f64 {
 
 fn largest(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

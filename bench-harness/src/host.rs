@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +17,12 @@ pub fn cpu_time(task: &Path) -> Result<Duration> {
     let counters = fs::read_to_string(task.join("schedstat"))?;
     let first = counters.split(' ').next().context("empty schedstat")?;
     Ok(Duration::from_nanos(first.parse()?))
+}
+
+/// CPU time of this thread, to the nanosecond.
+pub fn own_cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("the CPU time of a thread is never negative")
 }
 
 /// The cores that this thread may run on.

@@ -11,11 +11,12 @@ use bench_harness::gateway::{Gateway, Setup};
 use bench_harness::host;
 use bench_harness::load::{Producer, Requests, Workload};
 use bench_harness::outgoing::{NOT_IDEMPOTENT, OutgoingRecord, batch};
+use bench_harness::record;
 use kafka_protocol::messages::ApiVersionsRequest;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -81,7 +82,7 @@ impl Idle {
         }
         writeln!(report, "\nat most {PAIR_BYTES_MAX} bytes per pair: {}", if fits { "yes" } else { "NO" })?;
         println!("{report}");
-        self.record.as_deref().map_or(Ok(()), |folder| keep_record(folder, &report))?;
+        self.record.as_deref().map_or(Ok(()), |folder| record::keep(folder, "idle", &report))?;
         Ok(fits)
     }
 
@@ -160,12 +161,6 @@ fn resident_kib(gateway: &Gateway) -> Result<u64> {
     }
     looks.sort_unstable();
     Ok(looks[looks.len() / 2])
-}
-
-fn keep_record(folder: &Path, report: &str) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let date = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
-    Ok(std::fs::write(folder.join(format!("idle-{date}.txt")), report)?)
 }
 
 /// Connections that produce until they are told to stop.

@@ -8,6 +8,7 @@
 //! - [`load`]: Produce requests as fast as they are acknowledged, and a plain relay to compare with.
 //! - [`host`]: cores, CPU time and the state of this machine.
 //! - [`outgoing`]: records on their way out, as one batch.
+//! - [`record`]: what a measurement leaves.
 //! - [`telemetry`]: records as services write them, with planted sensitive values and their truth.
 
 pub mod broker;
@@ -19,5 +20,6 @@ pub mod kafka;
 pub mod load;
 pub mod outgoing;
 pub mod ports;
+pub mod record;
 pub mod relay;
 pub mod telemetry;

@@ -30,7 +30,7 @@ enum Task {
     Test(test::Test),
     /// Check the rules of the house that a command can check.
     Tidy,
-    /// Measure the gateway's CPU time per payload byte beside a plain relay, or the memory of idle connections.
+    /// Measure the gateway's CPU time per payload byte, that of its engine, or the memory of idle connections.
     Bench(bench::Bench),
     /// Run every fuzz target for a few seconds, from the committed corpus.
     Fuzz,
