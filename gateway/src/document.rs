@@ -130,6 +130,11 @@ impl<'d, 'a> Table<'d, 'a> {
         self.document.mistake(self.at_key(key), message);
     }
 
+    /// Notes a mistake at byte offset `at`.
+    pub fn mistake_at(&self, at: usize, message: impl Into<String>) {
+        self.document.mistake(at, message);
+    }
+
     /// The string at `key`.
     pub fn string(&self, key: &str) -> Option<Located<&'d str>> {
         let value = self.entries.get(key)?;

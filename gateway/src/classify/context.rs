@@ -22,7 +22,8 @@ const PHRASE_WORDS_MAX: usize = 3;
 /// A set of context words and phrases, each with the owners that look for it.
 ///
 /// A phrase is found in any case, its words separated by one byte, a camelCase hump or nothing; an `s` may
-/// follow. It is not found inside a longer word. Letters beyond ASCII separate, in phrases as in texts.
+/// follow. It is not found inside a longer word. Letters beyond ASCII separate, in phrases as in texts, beside a
+/// separator, too.
 #[derive(Debug)]
 pub(super) struct Words {
     /// Open addressing by the hash of the letters; a power of two, at most half full.
@@ -71,6 +72,16 @@ impl Words {
         (!words.is_empty()).then_some(set)
     }
 
+    /// Whether a text can hold `word` and nothing much shorter in its place.
+    pub(super) fn can_hold(word: &str) -> bool {
+        let is_joined =
+            word.split(|letter: char| letter.is_ascii_alphabetic()).all(|gap| gap.chars().count() <= 2);
+        let mut is_found = false;
+        let alone = Self::new(&[(word.to_owned(), vec![0])]);
+        alone.iter().for_each(|words| words.find_last(word.as_bytes(), |_| is_found = true));
+        is_joined && is_found
+    }
+
     /// The words that some of `owners` look for.
     pub(super) fn of_owners(&self, owners: impl Iterator<Item = u16>) -> WordSet {
         let owners: Vec<u16> = owners.collect();
@@ -105,7 +116,7 @@ impl Words {
         let mut end_before = 0;
         let mut at = 0;
         while let Some((start, end)) = next_word(text, at) {
-            if start > end_before + 1 && !is_letter(&text[end_before..start]) {
+            if start > end_before + 1 && !joins(&text[end_before..start]) {
                 phrases = [None; PHRASE_WORDS_MAX];
             }
             phrases.rotate_right(1);
@@ -166,11 +177,14 @@ fn extend_hash(hash: u64, letter: u8) -> u64 {
     (hash ^ u64::from(letter.to_ascii_lowercase())).wrapping_mul(HASH_PRIME)
 }
 
-/// Whether `gap` is one character of two bytes in UTF-8 (RFC 3629), such as the `\u{f6}` of `henkil\u{f6}tunnus`: it joins what
-/// stands on both sides of it, as one separator would.
+/// Whether what stands on both sides of `gap` may be one phrase: where `gap` is one separator, one letter of two bytes in
+/// UTF-8 (RFC 3629), such as the `\u{f6}` of `henkil\u{f6}tunnus`, or both, as in `s\u{e9}curit\u{e9} sociale`.
 #[inline]
-fn is_letter(gap: &[u8]) -> bool {
-    matches!(gap, [0xc3..=0xdf, 0x80..=0xbf])
+fn joins(gap: &[u8]) -> bool {
+    match gap {
+        [0xc3..=0xdf, 0x80..=0xbf, rest @ ..] | [rest @ .., 0xc3..=0xdf, 0x80..=0xbf] => rest.len() <= 1,
+        _ => gap.len() <= 1,
+    }
 }
 
 /// The next run of letters at or after `at` that is one word: `userSSN` is two, `SSNValue` as well.
@@ -730,6 +744,34 @@ mod tests {
                 .find(text.as_bytes(), |word| found.extend((1..=3).filter(|owner| words.owns(word, *owner))));
             found.dedup();
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_keyword_that_no_text_can_hold_is_known() {
+        for word in [
+            "ssn",
+            "social security no",
+            "c\u{e9}dula",
+            "\u{e9}tat civil",
+            "s\u{e9}curit\u{e9} sociale",
+            "userSSN",
+        ] {
+            assert!(Words::can_hold(word), "{word}");
+        }
+        let never = [
+            "",
+            " ",
+            "1234",
+            "ssn4",
+            "паспорт",
+            "паспорт no",
+            "h\u{1ed9} chi\u{1ebf}u",
+            "p.o. box",
+            "one of four words",
+        ];
+        for word in never {
+            assert!(!Words::can_hold(word), "{word}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads `[[detector]]` tables: those of `policies/detectors/*.toml` and those of policies have one form.
 
+use super::context::Words;
 use super::edges::Edges;
 use super::shapes::Trigger;
 use super::validate::Validator;
@@ -56,7 +57,7 @@ impl Declaration {
     pub fn read(table: &Table<'_, '_>) -> Option<Self> {
         let id = table.required_string("id");
         let words = |key| table.strings(key).iter().map(|word| word.value.to_owned()).collect::<Vec<_>>();
-        let keywords = words("keywords");
+        let keywords = read_words(table, "keywords");
         let shapes = read_shapes(table, !keywords.is_empty());
         let max_length = table.integer("max_length", LENGTH_RANGE).map(|found| found.value);
         let level = table.choice("default_level", &Level::NAMES).map_or(Level::Internal, |found| found.value);
@@ -65,7 +66,7 @@ impl Declaration {
             family: table.choice("family", &Family::NAMES).map_or(Family::Custom, |found| found.value),
             default_level: level.as_str().to_owned(),
             keywords,
-            not_keywords: words("not_keywords"),
+            not_keywords: read_words(table, "not_keywords"),
             allow: words("allow"),
             fallback: table.boolean("fallback").is_some_and(|found| found.value),
             max_length: max_length.and_then(|length| length.try_into().ok()).unwrap_or(MAX_LENGTH_DEFAULT),
@@ -78,6 +79,20 @@ impl Declaration {
         let (shapes_at, shapes) = shapes?.into_iter().unzip();
         Some(Self { spec: DetectorSpec { shapes, ..spec }, shapes_at })
     }
+}
+
+/// Context words. One that no text can hold would make a detector that finds nothing, and nobody the wiser.
+fn read_words(table: &Table<'_, '_>, key: &str) -> Vec<String> {
+    let words = table.strings(key);
+    for word in words.iter().filter(|word| !Words::can_hold(word.value)) {
+        let message = format!(
+            "`{}` is never found: a keyword has at most three runs of ASCII letters; between them may stand one other \
+             letter, one separator that is no digit, or both",
+            word.value
+        );
+        table.mistake_at(word.at, message);
+    }
+    words.iter().map(|word| word.value.to_owned()).collect()
 }
 
 /// The shapes, each with the place of its pattern: `[[detector.shape]]`, or one whose keys are the detector's.

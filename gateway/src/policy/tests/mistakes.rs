@@ -27,7 +27,7 @@ fn mistakes(source: &str) -> Vec<String> {
 
 #[test]
 fn every_mistake_has_its_place_and_says_what_is_allowed() {
-    let table: [(&str, &str, &str); 47] = [
+    let table: [(&str, &str, &str); 48] = [
         ("version = 1", "", "p.toml:1:1: the file needs `version`: `version = 1`"),
         ("version = 1", "version = 2", "p.toml:1:11: `version` must be an integer from 1 to 1, not 2"),
         (
@@ -80,6 +80,11 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
             "'EMP-\\d{6}'\n",
             "'EMP-\\d{6}'\nmax_length = 0\n",
             "p.toml:7:14: `max_length` must be an integer from 1 to 65536, not 0",
+        ),
+        (
+            "'EMP-\\d{6}'\n",
+            "'EMP-\\d{6}'\nkeywords = [\"badge\", \"ssn4\"]\n",
+            "p.toml:7:22: `ssn4` is never found: a keyword has at most three runs of ASCII letters; between them may stand one other letter, one separator that is no digit, or both",
         ),
         ("id = \"cards\"", "", "p.toml:7:1: [[rule]] needs `id`: a string"),
         (
