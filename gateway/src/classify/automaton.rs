@@ -7,6 +7,7 @@ use std::fmt;
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::alphabet::ByteClasses;
 use regex_automata::util::primitives::StateID;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
@@ -21,11 +22,29 @@ pub(super) struct Forward {
     dfa: dense::DFA<Vec<u32>>,
     /// Where it begins, whatever precedes a match; `None` when that matters.
     start: Option<StateID>,
+    classes: ByteClasses,
 }
 
 /// Reports starts.
 pub(super) struct Reverse {
     dfa: dense::DFA<Vec<u32>>,
+}
+
+/// A set of states of one automaton from which a match is still possible.
+#[derive(Debug)]
+pub(super) struct States(Vec<StateID>);
+
+impl States {
+    fn of(states: impl Iterator<Item = StateID>) -> Self {
+        let mut states: Vec<StateID> = states.collect();
+        states.sort_unstable();
+        states.dedup();
+        Self(states)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// A set of bytes.
@@ -50,8 +69,8 @@ pub(super) struct TooLarge;
 impl Forward {
     /// An automaton for `patterns`; their index is the pattern that `ends` reports.
     pub(super) fn new(patterns: &[Hir]) -> Result<Self, TooLarge> {
-        let dfa = build(patterns, false)?;
-        Ok(Self { start: dfa.universal_start_state(Anchored::Yes), dfa })
+        let (dfa, classes) = build(patterns, false)?;
+        Ok(Self { start: dfa.universal_start_state(Anchored::Yes), dfa, classes })
     }
 
     /// Calls `found(pattern, end)` for every match that starts at `start` and ends where `may_end` agrees, ends
@@ -113,6 +132,48 @@ impl Forward {
         set
     }
 
+    /// Every state in which it may begin, whatever precedes the match.
+    pub(super) fn all_starts(&self) -> States {
+        let starts = (0..=u8::MAX).filter_map(|before| self.start_state(&[before, b' '], 1));
+        States::of(starts.chain(self.start_state(b" ", 0)).filter(|state| !self.dfa.is_dead_state(*state)))
+    }
+
+    /// Bytes with the property, one of each kind that the automaton tells apart.
+    pub(super) fn distinct(&self, has: impl Fn(u8) -> bool) -> Vec<u8> {
+        let mut bytes: Vec<u8> = (0..=u8::MAX).filter(|byte| has(*byte)).collect();
+        bytes.sort_by_key(|byte| self.classes.get(*byte));
+        bytes.dedup_by_key(|byte| self.classes.get(*byte));
+        bytes
+    }
+
+    /// The states that the bytes lead to.
+    pub(super) fn step(&self, states: &States, bytes: &[u8]) -> States {
+        States::of(self.next_states(states, bytes))
+    }
+
+    /// Whether one of the bytes leads on.
+    pub(super) fn goes_on(&self, states: &States, bytes: &[u8]) -> bool {
+        self.next_states(states, bytes).next().is_some()
+    }
+
+    fn next_states(&self, states: &States, bytes: &[u8]) -> impl Iterator<Item = StateID> {
+        let next = move |state: &StateID| {
+            let state = *state;
+            bytes.iter().map(move |byte| self.dfa.next_state(state, *byte))
+        };
+        states.0.iter().flat_map(next).filter(|state| !self.dfa.is_dead_state(*state))
+    }
+
+    /// Whether a match ends before the byte that led to one of the states.
+    pub(super) fn any_match(&self, states: &States) -> bool {
+        states.0.iter().any(|state| self.dfa.is_match_state(*state))
+    }
+
+    /// Whether a match ends where the field does.
+    pub(super) fn any_match_at_end(&self, states: &States) -> bool {
+        states.0.iter().any(|state| self.dfa.is_match_state(self.dfa.next_eoi_state(*state)))
+    }
+
     fn report(&self, state: StateID, end: usize, found: &mut impl FnMut(usize, usize)) {
         for index in 0..self.dfa.match_len(state) {
             found(self.dfa.match_pattern(state, index).as_usize(), end);
@@ -128,7 +189,7 @@ impl Forward {
 impl Reverse {
     /// An automaton for the reverse of `pattern`, whose look-around is ignored.
     pub(super) fn new(pattern: &Hir) -> Result<Self, TooLarge> {
-        build(std::slice::from_ref(pattern), true).map(|dfa| Self { dfa })
+        build(std::slice::from_ref(pattern), true).map(|(dfa, _)| Self { dfa })
     }
 
     /// Bytes of its tables.
@@ -180,7 +241,8 @@ impl fmt::Debug for Reverse {
     }
 }
 
-fn build(patterns: &[Hir], reverse: bool) -> Result<dense::DFA<Vec<u32>>, TooLarge> {
+/// An automaton, and the bytes that it does not tell apart.
+fn build(patterns: &[Hir], reverse: bool) -> Result<(dense::DFA<Vec<u32>>, ByteClasses), TooLarge> {
     let thompson = thompson::Config::new().utf8(false).reverse(reverse).which_captures(WhichCaptures::None);
     let nfa = thompson::Compiler::new()
         .configure(thompson.nfa_size_limit(Some(DETERMINIZE_BYTES_MAX)))
@@ -192,7 +254,8 @@ fn build(patterns: &[Hir], reverse: bool) -> Result<dense::DFA<Vec<u32>>, TooLar
         .accelerate(false)
         .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
         .determinize_size_limit(Some(DETERMINIZE_BYTES_MAX));
-    dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| TooLarge)
+    let dfa = dense::Builder::new().configure(config).build_from_nfa(&nfa).map_err(|_| TooLarge)?;
+    Ok((dfa, *nfa.byte_classes()))
 }
 
 #[cfg(test)]

@@ -209,9 +209,6 @@ pub(super) fn before(field: &[u8], start: usize) -> (usize, bool) {
 }
 
 fn region_before(field: &[u8], start: usize, arrays: &mut Arrays) -> (usize, bool) {
-    if field[..start].last_chunk().is_some_and(are_digits_and_spaces) {
-        return (start, false);
-    }
     let floor = start.saturating_sub(WINDOW_BYTES);
     let mut at = start;
     while at > floor {
@@ -240,21 +237,6 @@ fn line_before(field: &[u8], end: usize) -> (usize, bool) {
         Some(close) => (element_before(field, close), true),
         None => (end + 1, false),
     }
-}
-
-/// Whether nothing but digits and spaces is there: rows of numbers have no context. Eight bytes at a time, by
-/// carries into each byte's highest bit.
-fn are_digits_and_spaces(window: &[u8; 32]) -> bool {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let every = |byte: u8| u64::from_ne_bytes([byte; 8]);
-    let (words, _) = window.as_chunks::<8>();
-    words.iter().all(|word| {
-        let word = u64::from_ne_bytes(*word);
-        let (digit, space) = (word ^ every(b'0'), word ^ every(b' '));
-        let no_digit = ((digit & LOW) + every(0x7f - 9)) | digit;
-        let no_space = ((space & LOW) + LOW) | space;
-        no_digit & no_space & !LOW == 0
-    })
 }
 
 /// The key of the value that begins at `start`: before an operator and what opens the value. A colon between two
@@ -418,7 +400,39 @@ pub(super) struct Near {
     letterless: usize,
     letter: usize,
     arrays: Arrays,
+    list: List,
     memory: Vec<Remembered>,
+}
+
+/// The list of numbers at hand: rows of them have no context, and need not be looked through for it.
+#[derive(Debug, Default)]
+struct List {
+    /// Offsets in the text: from `from` on there is nothing but numbers before `to`.
+    from: usize,
+    to: usize,
+}
+
+impl List {
+    /// Longest distance over which a list is followed, bytes.
+    const GAP_MAX: usize = 64;
+
+    /// How many bytes of a list are known to be before `start`. Starts mostly ascend.
+    fn before(&mut self, field: &[u8], offset: usize, start: usize) -> usize {
+        let at = offset + start;
+        let is_near = self.to >= offset && (self.to..=self.to + Self::GAP_MAX).contains(&at);
+        if !is_near || self.from < offset {
+            (self.from, self.to) = (at, at);
+        }
+        let others = field[self.to - offset..start].iter().rposition(|byte| !is_list_byte(*byte));
+        self.from = others.map_or(self.from, |other| self.to + other + 1);
+        self.to = at;
+        at - self.from
+    }
+}
+
+/// Whether lists of numbers are written with the byte: those that [`region_before`] passes over.
+fn is_list_byte(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b' ' | b',' | b'-' | b'.')
 }
 
 /// The byte that decides to which array a comma belongs, remembered for the commas after it in its field: a list of
@@ -477,6 +491,7 @@ impl Near {
             letterless: 1,
             letter: 0,
             arrays: Arrays::default(),
+            list: List::default(),
             memory,
         }
     }
@@ -486,6 +501,7 @@ impl Near {
         (self.start, self.value, self.end) = (0, 0, 0);
         (self.letterless, self.letter) = (1, 0);
         self.arrays = Arrays::default();
+        self.list = List::default();
     }
 
     /// Looks at the last words of the key of the value at `start`, unless it did already.
@@ -513,6 +529,12 @@ impl Near {
         let last = std::mem::replace(&mut self.start, offset + start + 1);
         if self.arrays.field != offset {
             self.arrays = Arrays { field: offset, ..Arrays::default() };
+        }
+        let listed = self.list.before(field, offset, start);
+        let follows_comma = field[..start].last() == Some(&b',');
+        if listed > if follows_comma { ARRAY_BYTES_MAX } else { WINDOW_BYTES } {
+            (self.region, self.is_key) = (offset + start, follows_comma);
+            return self.words.clear();
         }
         let (before, is_key) = region_before(field, start, &mut self.arrays);
         self.is_key = is_key;

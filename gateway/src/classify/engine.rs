@@ -9,6 +9,7 @@ use super::automaton::{AUTOMATON_BYTES_MAX, ByteSet, Forward};
 use super::context::{WordSet, Words};
 use super::edges::Edges;
 use super::hyperscan::{Database, Expression};
+use super::numbers::Numbers;
 use super::plan::{self, AUTOMATA_BYTES_MAX, Back, Candidates, Literal, Plan, Reach, Refusal};
 use super::scan::Scratch;
 use super::shapes::{Minimum, Trigger};
@@ -26,6 +27,8 @@ pub struct Engine {
     pub(super) heads: Vec<Head>,
     /// For each trigger, in the order of [`Trigger::ALL`], its groups.
     pub(super) by_trigger: [Vec<u16>; Trigger::ALL.len()],
+    /// Those of [`Trigger::Digits`], by how the number is written.
+    pub(super) numbers: Numbers,
     /// Groups by the first bytes of a token.
     pub(super) prefixes: Trigrams,
     /// Groups by the last letters of a key.
@@ -326,6 +329,7 @@ impl Draft {
         let keys = keys(specs, &groups, &self.by_trigger[Trigger::Key as usize]);
         Ok(Engine {
             specs: specs.to_vec(),
+            numbers: Numbers::new(&groups, &self.by_trigger[Trigger::Digits as usize]),
             prefixes,
             keys,
             heads: groups.iter().map(Head::of).collect(),

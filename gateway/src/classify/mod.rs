@@ -24,6 +24,7 @@ mod error;
 pub mod explain;
 #[expect(unsafe_code, reason = "foreign functions of the C library Hyperscan")]
 mod hyperscan;
+mod numbers;
 #[cfg(any(test, fuzzing))]
 pub mod oracle;
 mod plan;

@@ -83,6 +83,7 @@ impl Starts<'_> {
         match trigger {
             Trigger::Token => return self.token(engine, place),
             Trigger::Key => return self.key(engine, place),
+            Trigger::Digits => return self.number(engine, place),
             Trigger::Escape => return self.escapes.push(place as u32),
             _ => {}
         }
@@ -96,6 +97,14 @@ impl Starts<'_> {
             _ => {}
         }
         self.add(groups, place, place..place + 1);
+    }
+
+    /// A number whose first digit is at `place`.
+    #[inline]
+    fn number(&mut self, engine: &Engine, place: usize) {
+        let Some((_, field)) = self.cursor.field_of(place, place + 1) else { return };
+        let groups = engine.numbers.groups(&self.cursor.text[field.range()], place - field.start as usize);
+        self.add_in(field, groups, place);
     }
 
     /// A token at `place`, or behind the escape that it seems to begin with.
@@ -168,7 +177,6 @@ impl Starts<'_> {
     /// A group of digits or a token that a field begins with is hidden from the pass when a byte of the same kind
     /// precedes the field.
     fn edges_of_fields(&mut self, engine: &Engine) {
-        let groups = &engine.by_trigger[Trigger::Digits as usize];
         let text = self.cursor.text;
         for index in 0..self.cursor.fields.len() {
             let start = self.cursor.fields[index].start as usize;
@@ -177,7 +185,7 @@ impl Starts<'_> {
             let Some((before, first)) = around else { continue };
             if before.is_ascii_digit() && first.is_ascii_digit() {
                 self.cursor.at = index;
-                self.add(groups, start, start..start + 1);
+                self.number(engine, start);
             }
             if is_token(before) && is_token(first) {
                 self.cursor.at = index;
@@ -188,7 +196,13 @@ impl Starts<'_> {
 
     /// A place that the bytes `evidence` gave: adds the starts that its groups may have there.
     fn add(&mut self, groups: &[u16], place: usize, evidence: Range<usize>) {
-        let Some((_, field)) = self.cursor.field_of(evidence.start, evidence.end) else { return };
+        if let Some((_, field)) = self.cursor.field_of(evidence.start, evidence.end) {
+            self.add_in(field, groups, place);
+        }
+    }
+
+    /// Adds the starts that the groups may have at a place of `field`.
+    fn add_in(&mut self, field: Field, groups: &[u16], place: usize) {
         let bytes = &self.cursor.text[field.range()];
         let here = Here { field: bytes, offset: field.start, index: 0 };
         let place = place - field.start as usize;
