@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use super::buffers::{Pool, Slice};
 use super::driver::{Driver, ListenerId, SocketId};
+use super::rooms::Ticket;
 use super::schedule::{TaskId, TimerId};
 use super::sockets::{Shortage, State};
 use super::wake::WakeHandle;
@@ -198,11 +199,13 @@ impl<D: Driver> Io<D> {
         self.0.borrow_mut().note_waiting(socket, bytes);
     }
 
-    /// Waits until the worker has room for a large frame, and reserves it.
+    /// Waits until the worker has room for a large frame, and reserves it. First come, first served.
     pub(super) async fn frame_room(&self, bytes: usize) -> FrameRoom<D> {
-        poll_fn(|_| if self.0.borrow_mut().reserve_frame(bytes) { Poll::Ready(()) } else { Poll::Pending })
-            .await;
-        FrameRoom { io: self.clone(), bytes, since: self.now() }
+        let ticket = self.0.borrow_mut().enter_room(bytes);
+        let mut room = FrameRoom { io: self.clone(), ticket, bytes, since: self.now() };
+        poll_fn(|_| if self.0.borrow().has_room(ticket) { Poll::Ready(()) } else { Poll::Pending }).await;
+        room.since = self.now();
+        room
     }
 
     /// Tells the peer, after everything queued, that nothing more comes.
@@ -289,15 +292,16 @@ impl<D: Driver> Drop for Connecting<'_, D> {
     }
 }
 
-/// Room for one large frame, until it is dropped.
+/// Room for one large frame, or a place in the queue for it, until it is dropped.
 pub(super) struct FrameRoom<D: Driver> {
     io: Io<D>,
+    ticket: Ticket,
     bytes: usize,
     since: Instant,
 }
 
 impl<D: Driver> FrameRoom<D> {
-    /// When it was taken.
+    /// When there was room.
     pub(super) fn since(&self) -> Instant {
         self.since
     }
@@ -310,7 +314,7 @@ impl<D: Driver> FrameRoom<D> {
 
 impl<D: Driver> Drop for FrameRoom<D> {
     fn drop(&mut self) {
-        self.io.0.borrow_mut().release_frame(self.bytes);
+        self.io.0.borrow_mut().leave_room(self.ticket, self.bytes);
     }
 }
 

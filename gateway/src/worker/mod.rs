@@ -9,6 +9,7 @@ pub mod executor;
 mod frames;
 pub mod io;
 mod queue;
+mod rooms;
 pub mod schedule;
 mod session;
 mod shared;

@@ -18,6 +18,7 @@ use crate::budget;
 use super::buffers::{Pool, Slice};
 use super::driver::{Completion, Driver, ListenerId, ReceiveEnd, SocketId};
 use super::queue::{Queue, QueueArena};
+use super::rooms::{Rooms, Ticket};
 use super::schedule::{Schedule, TaskId};
 use super::slots::SlotId;
 
@@ -52,9 +53,7 @@ pub(super) struct State<D> {
     /// Answers that wait for their client, on all connections.
     waiting: usize,
     /// Reserved for large frames.
-    frames: usize,
-    /// Somebody waits for room for a large frame.
-    frames_awaited: bool,
+    frames: Rooms,
     /// Sockets that want something of the driver after this pass.
     dirty: Vec<SocketId>,
     completions: Vec<Completion>,
@@ -169,8 +168,7 @@ impl<D: Driver> State<D> {
             arena: QueueArena::default(),
             in_flight: 0,
             waiting: 0,
-            frames: 0,
-            frames_awaited: false,
+            frames: Rooms::default(),
             dirty: Vec::new(),
             completions: Vec::with_capacity(COMPLETIONS_PER_PASS),
         }
@@ -290,22 +288,25 @@ impl<D: Driver> State<D> {
         }
     }
 
-    /// Reserves room for a large frame; false while there is none.
-    pub(super) fn reserve_frame(&mut self, bytes: usize) -> bool {
-        let room = self.frames == 0 || self.frames + bytes <= self.limits.frames;
-        if room {
-            self.frames += bytes;
-        }
-        self.frames_awaited |= !room;
-        room
+    /// Asks for room for a large frame of the current task.
+    ///
+    /// # Panics
+    ///
+    /// When no task is polled: nobody could be told.
+    pub(super) fn enter_room(&mut self, bytes: usize) -> Ticket {
+        let task = self.schedule.current.expect("a task asks");
+        self.frames.enter(bytes, self.limits.frames, task)
     }
 
-    /// Gives room for a large frame back.
-    pub(super) fn release_frame(&mut self, bytes: usize) {
-        self.frames -= bytes;
-        if std::mem::take(&mut self.frames_awaited) {
-            self.schedule.wake_all();
-        }
+    /// True once there is room.
+    pub(super) fn has_room(&self, ticket: Ticket) -> bool {
+        self.frames.is_admitted(ticket)
+    }
+
+    /// Gives room for a large frame back, or no longer waits for it.
+    pub(super) fn leave_room(&mut self, ticket: Ticket, bytes: usize) {
+        let wake = |task| self.schedule.wake(task);
+        self.frames.leave(ticket, bytes, self.limits.frames, wake);
     }
 
     /// Sockets that are not closed yet.

@@ -92,7 +92,7 @@ fn large_frames_wait_for_room_one_after_the_other() {
     let mut stage = Stage::new();
     stage.worker.executor.io().state().limits = LIMITS;
     let clients = [stage.client(), stage.client()];
-    let frame = large_request();
+    let frame = large_request(300_000);
     let mut sent = [0; 2];
     send(&mut stage, &clients, &mut sent, &frame[..frame.len() - 100]);
     // The gateway takes all of the one, and of the other no more than the beginning.
@@ -116,11 +116,35 @@ fn large_frames_wait_for_room_one_after_the_other() {
 }
 
 #[test]
+fn a_larger_frame_has_its_turn_before_others_that_came_later() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = Limits { frames: 4 << 20, ..LIMITS };
+    let clients = [stage.client(), stage.client(), stage.client()];
+    let (large, larger) = (large_request(300_000), large_request(2_000_000));
+    let mut sent = [0; 3];
+    // Whole, and its broker does not read.
+    send(&mut stage, &clients[..1], &mut sent[..1], &large);
+    // This one would take the rest of the room and more; behind it there would be room for the third.
+    send(&mut stage, &clients[1..2], &mut sent[1..2], &larger[..100_000]);
+    send(&mut stage, &clients[2..], &mut sent[2..], &large);
+    assert_eq!(sent[0], large.len());
+    assert!(sent[1] < 280_000 && sent[2] < 280_000, "{sent:?}");
+
+    let upstream = stage.upstream();
+    (0..100).for_each(|_| {
+        upstream.read(&mut Vec::new());
+        stage.turns(1);
+    });
+    send(&mut stage, &clients[1..2], &mut sent[1..2], &larger);
+    assert_eq!(sent[1], larger.len());
+}
+
+#[test]
 fn a_large_frame_that_stops_in_the_middle_ends_its_connection() {
     let mut stage = Stage::new();
     let client = stage.client();
     client.write(&stage.fetches(0, 1));
-    let frame = large_request();
+    let frame = large_request(300_000);
     send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame[..frame.len() - 1]);
     stage.after(Duration::from_secs(31));
     stage.after(Duration::from_secs(59));
@@ -136,7 +160,7 @@ fn a_large_frame_that_comes_too_slowly_ends_its_connection() {
     let mut stage = Stage::new();
     let client = stage.client();
     client.write(&stage.fetches(0, 1));
-    let frame = large_request();
+    let frame = large_request(300_000);
     let mut sent = [0];
     send(&mut stage, std::slice::from_ref(&client), &mut sent, &frame[..frame.len() / 2]);
     stage.after(Duration::from_secs(31));
@@ -156,7 +180,7 @@ fn a_large_frame_that_has_just_begun_is_not_slow() {
     stage.after(Duration::from_secs(31));
     stage.after(Duration::from_secs(58));
     let mut sent = [0];
-    send(&mut stage, std::slice::from_ref(&client), &mut sent, &large_request()[..300]);
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &large_request(300_000)[..300]);
     stage.after(Duration::from_secs(2));
     assert_eq!(sent, [300]);
     assert!(!client.at_end(), "the connection has been looked at meanwhile");
@@ -172,10 +196,10 @@ fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
     }
 }
 
-/// A request that is relayed unread (ListOffsets v1, without a client id) and takes a block of the class above 256 KiB.
-fn large_request() -> Vec<u8> {
-    let mut frame = vec![0; 300_000];
-    frame[..4].copy_from_slice(&(300_000_u32 - 4).to_be_bytes());
+/// A request that is relayed unread (ListOffsets v1, without a client id). Of 300,000 bytes it takes a block of 1 MiB.
+fn large_request(bytes: usize) -> Vec<u8> {
+    let mut frame = vec![0; bytes];
+    frame[..4].copy_from_slice(&(bytes as u32 - 4).to_be_bytes());
     frame[4..14].copy_from_slice(&[0, 2, 0, 1, 0, 0, 0, 9, 0xff, 0xff]);
     frame
 }

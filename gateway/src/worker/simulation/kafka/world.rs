@@ -314,7 +314,7 @@ fn settings() -> ListenerSettings {
         inspected: true,
         forward_on_error: false,
         stub_on_block: false,
-        frame_bytes_max: 1 << 20,
+        frame_bytes_max: 4 << 20,
         message_bytes_max: 1 << 20,
         principal_claim: "sub".to_owned(),
         tls: None,
