@@ -15,7 +15,7 @@ use super::texts::Batch;
 pub(crate) enum Arm {
     /// The policy's engine with all detectors, and the masks written.
     Engine,
-    /// One Hyperscan database of [`EXPRESSIONS`] with start-of-match.
+    /// One Hyperscan database of the expressions with start-of-match.
     Hyperscan,
     /// One `RegexSet` of them: it says which match a record, not where.
     RegexSet,
@@ -30,25 +30,9 @@ impl Arm {
         [Self::Engine, Self::Hyperscan, Self::RegexSet, Self::Regexes, Self::Copy];
 }
 
-/// What one writes at first: no checksums, no context.
-const EXPRESSIONS: [&str; 12] = [
-    r"\b(?:\d[ -]?){13,19}\b",
-    r"\b\d{3}-\d{2}-\d{4}\b",
-    r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}\b",
-    r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b",
-    r"(?:\+\d{1,3}[ -]?)?\(?\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}",
-    r"\b(?:\d{1,3}\.){3}\d{1,3}\b",
-    r"\b(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}\b",
-    r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
-    r"\bgh[pousr]_[A-Za-z0-9]{36}\b",
-    r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*",
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-    r"\bxox[baprs]-[A-Za-z0-9-]+",
-];
-
 /// A policy at work, as a worker has it.
 pub(crate) struct Engine<'p> {
-    policy: &'p Policy,
+    pub(crate) policy: &'p Policy,
     rules: RuleSet,
     pub(crate) scratch: Scratch,
     /// The records with masks, one after the other.
@@ -84,19 +68,19 @@ pub(crate) struct Naive {
 }
 
 impl Naive {
-    pub(crate) fn new() -> Result<Self> {
-        let expressions = EXPRESSIONS.map(|text| Expression {
-            text: CString::new(text).expect("no pattern has a NUL"),
+    pub(crate) fn new(expressions: &[&str]) -> Result<Self> {
+        let compiled = expressions.iter().map(|text| Expression {
+            text: CString::new(*text).expect("no pattern has a NUL"),
             flags: HS_FLAG_SOM_LEFTMOST,
         });
-        let database = Database::compile(&expressions)
+        let database = Database::compile(&compiled.collect::<Vec<_>>())
             .map_err(|failure| anyhow::anyhow!("{:?}: {}", failure.expression, failure.message))?;
         let regex = |pattern: &&str| RegexBuilder::new(pattern).unicode(false).build();
         Ok(Self {
             scratch: database.scratch(),
             database,
-            set: RegexSetBuilder::new(EXPRESSIONS).unicode(false).build()?,
-            regexes: EXPRESSIONS.iter().map(regex).collect::<Result<_, _>>()?,
+            set: RegexSetBuilder::new(expressions).unicode(false).build()?,
+            regexes: expressions.iter().map(regex).collect::<Result<_, _>>()?,
         })
     }
 
@@ -142,7 +126,7 @@ impl Naive {
 /// Report where a match begins (`hs_compile.h`).
 const HS_FLAG_SOM_LEFTMOST: std::ffi::c_uint = 256;
 
-/// All arms of one policy.
+/// All arms with the same rules.
 pub(crate) struct Arms<'p> {
     pub(crate) engine: Engine<'p>,
     pub(crate) naive: Naive,
@@ -150,8 +134,8 @@ pub(crate) struct Arms<'p> {
 }
 
 impl<'p> Arms<'p> {
-    pub(crate) fn new(policy: &'p Policy) -> Result<Self> {
-        Ok(Self { engine: Engine::new(policy), naive: Naive::new()?, copy: Vec::new() })
+    pub(crate) fn new(policy: &'p Policy, expressions: &[&str]) -> Result<Self> {
+        Ok(Self { engine: Engine::new(policy), naive: Naive::new(expressions)?, copy: Vec::new() })
     }
 
     /// One arm over one batch.

@@ -10,18 +10,19 @@ mod arms;
 #[expect(dead_code, unsafe_code, reason = "the engine's binding of a C library, of which this needs less")]
 mod hyperscan;
 mod proof;
+mod rules;
 mod texts;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use arms::{Arm, Arms};
 use bench_harness::host;
 use bench_harness::record::{self, median};
 use clap::Parser;
-use gateway::policy::{Keys, Policy};
+use rules::Rules;
 use texts::{Case, Goal};
 
 /// Options of the benchmark.
@@ -37,6 +38,12 @@ struct Options {
     /// Only cases whose name contains this, beside the first.
     #[arg(long, value_name = "PART", default_value = "")]
     case: String,
+    /// The `payload` of each of these JSON lines in place of all cases; prints arm, rules and CPU ns per byte.
+    #[arg(long, value_name = "FILE")]
+    records: Option<PathBuf>,
+    /// Write part of the first case's records to a file, as `--records` reads them, and measure nothing.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
     /// Only the engine.
     #[arg(long)]
     engine: bool,
@@ -63,64 +70,66 @@ fn main() -> Result<()> {
     // Cargo starts benchmarks in the directory of their package.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package has no parent")?;
     std::env::set_current_dir(root)?;
+    if let Some(file) = &options.write {
+        return Ok(std::fs::write(file, texts::as_lines(&texts::cases()[0]))?);
+    }
     let machine = host::describe();
     host::pin(host::cores()?.last().map_or(&[], std::slice::from_ref))?;
-
-    let source = std::fs::read_to_string("policies/default.toml")?;
-    let (policy, larger) = (compile(&source)?, compile(&with_literals(&source))?);
-    let mut arms = [Arms::new(&policy)?, Arms::new(&larger)?];
-    let mut cases = texts::cases();
-    let mut position = 0..;
-    cases.retain(|case| position.next() == Some(0) || case.name.contains(&options.case));
-    let mut lines = Vec::new();
-    for case in &cases {
-        let arms = &mut arms[usize::from(case.has_literals)];
-        proof::prove(arms, if case.has_literals { &larger } else { &policy }, case)
-            .with_context(|| format!("case `{}`", case.name))?;
-        let wanted = Arm::ALL.into_iter().filter(|arm| *arm == Arm::Engine || !options.engine);
-        for arm in wanted {
-            lines.push(Line::new(arms, arm, case, Duration::from_millis(options.milliseconds))?);
-        }
+    let policies = Rules::EACH.into_iter().map(Rules::policy).collect::<Result<Vec<_>>>()?;
+    let arms_of = |(rules, policy): (Rules, _)| Arms::new(policy, &rules.expressions());
+    let mut arms = Rules::EACH.into_iter().zip(&policies).map(arms_of).collect::<Result<Vec<_>>>()?;
+    let cases = options.cases()?;
+    let lines = options.measure(&cases, &mut arms)?;
+    if options.records.is_some() {
+        print!("{}", tab_separated(&lines));
+        return Ok(());
     }
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    for _ in 0..options.rounds {
-        for index in &order {
-            let line = &mut lines[*index];
-            line.turn(&mut arms[usize::from(line.case.has_literals)])?;
-        }
-        order.reverse();
-    }
-
-    let report = format!(
-        "{machine}\ndetectors {}, {} turns of {} ms\n\n{}",
-        policy.detectors().count(),
-        options.rounds,
-        options.milliseconds,
-        table(&cases, &lines)?
-    );
-    println!("{report}");
-    options
-        .record
-        .as_deref()
-        .map_or(Ok(()), |folder| record::keep(folder, "classify", &with_samples(report, &lines)))
+    let detectors = policies[Rules::All as usize].detectors().count();
+    options.report(&format!("{machine}\ndetectors {detectors}"), &cases, &lines)
 }
 
-fn compile(source: &str) -> Result<Policy> {
-    let mistakes = |mistakes: Vec<_>| anyhow!("policies/default.toml: {mistakes:?}");
-    Policy::compile(Path::new("policies/default.toml"), source, &Keys::StandIn, 0).map_err(mistakes)
-}
-
-/// The policy with 500 detectors more: half of them a word of its own, half a prefix before six digits.
-fn with_literals(source: &str) -> String {
-    let mut random = bench_harness::telemetry::Random::new(5);
-    let mut more = source.to_owned();
-    for index in 0..500 {
-        let word = random.text("bcdfghjklmnpqrstvwxz", 6);
-        let pattern =
-            if index % 2 == 0 { format!("prj-{word}") } else { format!("{}-\\d{{6}}", word.to_uppercase()) };
-        more.push_str(&format!("\n[[detector]]\nid = \"own_{index}\"\npattern = '{pattern}'\n"));
+impl Options {
+    fn cases(&self) -> Result<Vec<Case>> {
+        if let Some(file) = &self.records {
+            return texts::of_file(file);
+        }
+        let mut cases = texts::cases();
+        let first = cases.remove(0);
+        cases.retain(|case| case.name.contains(&self.case));
+        cases.insert(0, first);
+        Ok(cases)
     }
-    more + "\n[[rule]]\nid = \"own\"\ndetectors = [\"custom/*\"]\nlevel = \"internal\"\nmask = { operator = \"redact\" }\n"
+
+    /// Checks every case and lets the arms take turns; `arms` are those of each of the [`Rules`].
+    fn measure<'c>(&self, cases: &'c [Case], arms: &mut [Arms<'_>]) -> Result<Vec<Line<'c>>> {
+        let mut lines = Vec::new();
+        for case in cases {
+            let arms = &mut arms[case.rules as usize];
+            proof::prove(arms, case).with_context(|| format!("case `{}`", case.name))?;
+            for arm in Arm::ALL.into_iter().filter(|arm| *arm == Arm::Engine || !self.engine) {
+                lines.push(Line::new(arms, arm, case, Duration::from_millis(self.milliseconds))?);
+            }
+        }
+        let mut order: Vec<usize> = (0..lines.len()).collect();
+        for _ in 0..self.rounds {
+            for index in &order {
+                let line = &mut lines[*index];
+                line.turn(&mut arms[line.case.rules as usize])?;
+            }
+            order.reverse();
+        }
+        Ok(lines)
+    }
+
+    /// Prints the table and, where asked, keeps it with all samples.
+    fn report(&self, head: &str, cases: &[Case], lines: &[Line<'_>]) -> Result<()> {
+        let Self { rounds, milliseconds, .. } = self;
+        let table = table(cases, lines)?;
+        let report = format!("{head}, {rounds} turns of {milliseconds} ms\n\n{table}");
+        println!("{report}");
+        let keep = |folder: &PathBuf| record::keep(folder, "classify", &with_samples(&report, lines));
+        self.record.as_ref().map_or(Ok(()), keep)
+    }
 }
 
 impl<'c> Line<'c> {
@@ -167,13 +176,17 @@ fn table(cases: &[Case], lines: &[Line<'_>]) -> Result<String> {
             let cost = line(case, arm).map(|line| median(line.costs.iter().copied()));
             write!(table, "{:>11}", cost.map_or("-".to_owned(), |cost| format!("{cost:.3}")))?;
         }
-        let faster = line(case, Arm::Hyperscan).map_or(f64::NAN, |naive| times(naive, engine));
+        let faster = line(case, Arm::Hyperscan).map(|naive| times(naive, engine));
         let slower = times(engine, first);
-        let goal = match case.goal {
-            Goal::TimesHyperscan(least) => format!(">= {least} x Hyperscan{}", met(faster >= least)),
-            Goal::TimesFirst(most) => format!("<= {most} x first{}", met(slower <= most)),
+        let goal = match (case.goal, faster) {
+            (Goal::TimesHyperscan(least), Some(faster)) => {
+                format!(">= {least} x Hyperscan{}", met(faster >= least))
+            }
+            (Goal::TimesFirst(most), _) => format!("<= {most} x first{}", met(slower <= most)),
+            _ => String::new(),
         };
-        writeln!(table, "{faster:>12.2}{slower:>9.2}  {goal}")?;
+        let faster = faster.map_or("-".to_owned(), |faster| format!("{faster:.2}"));
+        writeln!(table, "{faster:>12}{slower:>9.2}  {goal}")?;
     }
     Ok(table)
 }
@@ -182,8 +195,16 @@ fn met(is_met: bool) -> &'static str {
     if is_met { "" } else { ": missed" }
 }
 
-fn with_samples(mut report: String, lines: &[Line<'_>]) -> String {
-    report.push_str("\nCPU ns per byte, turn by turn:\n");
+/// Arm, rules and CPU nanoseconds per byte.
+fn tab_separated(lines: &[Line<'_>]) -> String {
+    let line = |line: &Line<'_>| {
+        format!("{:?}\t{}\t{:.3}\n", line.arm, line.case.name, median(line.costs.iter().copied()))
+    };
+    lines.iter().map(line).collect()
+}
+
+fn with_samples(report: &str, lines: &[Line<'_>]) -> String {
+    let mut report = format!("{report}\nCPU ns per byte, turn by turn:\n");
     for line in lines {
         let costs: Vec<String> = line.costs.iter().map(|cost| format!("{cost:.3}")).collect();
         report.push_str(&format!("{}, {:?}: {}\n", line.case.name, line.arm, costs.join(" ")));

@@ -1,7 +1,6 @@
 //! Whether the arms did what they are timed for.
 
 use anyhow::{Context, Result, ensure};
-use gateway::policy::Policy;
 
 use super::arms::Arms;
 use super::texts::{Batch, Case};
@@ -11,7 +10,7 @@ const EXPLAINED_BYTES: usize = 16 << 10;
 
 /// Compares what the engine masks with what was planted, and a part of it with what its slow twin finds; and the
 /// naive arms with each other.
-pub(crate) fn prove(arms: &mut Arms<'_>, policy: &Policy, case: &Case) -> Result<()> {
+pub(crate) fn prove(arms: &mut Arms<'_>, case: &Case) -> Result<()> {
     for batch in &case.batches {
         arms.engine.run(batch)?;
         for (index, sent) in (0..).zip(&batch.truth) {
@@ -22,13 +21,14 @@ pub(crate) fn prove(arms: &mut Arms<'_>, policy: &Policy, case: &Case) -> Result
         }
     }
     let first = case.batches.first().context("no batch")?;
-    explain(arms, policy, first)?;
+    explain(arms, first)?;
     arms.naive.prove(first)
 }
 
 /// The slow twin finds the same in the first records of `batch`, and the masks change that and nothing else.
-fn explain(arms: &mut Arms<'_>, policy: &Policy, batch: &Batch) -> Result<()> {
+fn explain(arms: &mut Arms<'_>, batch: &Batch) -> Result<()> {
     arms.engine.run(batch)?;
+    let policy = arms.engine.policy;
     let explainer = policy.explainer();
     for (index, field) in
         (0..).zip(&batch.fields).take_while(|(_, field)| field.end as usize <= EXPLAINED_BYTES)

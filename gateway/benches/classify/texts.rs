@@ -1,15 +1,19 @@
 //! The records that all arms read, case by case.
 
+use std::path::Path;
+
+use anyhow::{Context, Result};
 use bench_harness::telemetry::{Kind, Options, Planted, Random, Telemetry, TelemetryRecord};
 use gateway::payload::{Field, Part};
+
+use super::rules::Rules;
 
 /// Records of one form.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) batches: Vec<Batch>,
     pub(crate) goal: Goal,
-    /// Whether the policy has 500 literals more.
-    pub(crate) has_literals: bool,
+    pub(crate) rules: Rules,
 }
 
 /// What the engine's cost is held against.
@@ -19,6 +23,8 @@ pub(crate) enum Goal {
     TimesHyperscan(f64),
     /// At most so many times the cost of the first case.
     TimesFirst(f64),
+    /// Nothing: it is only measured.
+    None,
 }
 
 /// Records that are scanned at once, each followed by a newline.
@@ -37,6 +43,8 @@ const CASE_BYTES: usize = 2 << 20;
 const BATCH_BYTES: usize = 64 << 10;
 /// Bytes of a record, unless the case is about its length.
 const RECORD_BYTES: usize = 1 << 10;
+/// Bytes that are written for rivals.
+const LINES_BYTES: usize = 256 << 10;
 /// Share of records with a planted value.
 const HIT_RATE: f64 = 0.01;
 
@@ -49,16 +57,32 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of("no hits", Goal::TimesHyperscan(12.0), json(0.0)),
         Case::of("a third dense with numbers", Goal::TimesHyperscan(9.0), dense_third()),
         Case::of("128 B records", Goal::TimesHyperscan(7.0), Short(Random::new(3), 0)),
-        Case { has_literals: true, ..literals },
+        Case { rules: Rules::WithLiterals, ..literals },
     ];
     cases.extend([16, 128, 1024].map(|kibibytes| joined(kibibytes << 10)));
     cases.extend(ADVERSARIAL.iter().map(adversarial));
     cases
 }
 
+/// The records of a file with all rules, and with those of six types.
+pub(crate) fn of_file(file: &Path) -> Result<Vec<Case>> {
+    let lines = std::fs::read_to_string(file)?;
+    [("all", Rules::All), ("six", Rules::SixTypes)]
+        .map(|(name, rules)| Case::read(name, &lines, rules))
+        .into_iter()
+        .collect()
+}
+
+/// The first records of a case as JSON lines, as [`of_file`] reads them: few, because rivals are slow.
+pub(crate) fn as_lines(case: &Case) -> String {
+    let batches = case.batches.iter().take(LINES_BYTES / BATCH_BYTES);
+    let records = batches.flat_map(|batch| &batch.truth);
+    records.map(|record| serde_json::json!({ "payload": record.value }).to_string() + "\n").collect()
+}
+
 impl Case {
     fn of(name: &str, goal: Goal, records: impl Iterator<Item = TelemetryRecord>) -> Self {
-        let mut case = Self { name: name.to_owned(), batches: Vec::new(), goal, has_literals: false };
+        let mut case = Self { name: name.to_owned(), batches: Vec::new(), goal, rules: Rules::All };
         for record in records {
             let batch = case.batch_for(record.value.len());
             batch.push(&record.value);
@@ -68,6 +92,17 @@ impl Case {
             }
         }
         case
+    }
+
+    /// The `payload` of each of some JSON lines.
+    fn read(name: &str, lines: &str, rules: Rules) -> Result<Self> {
+        let mut case = Self { name: name.to_owned(), batches: Vec::new(), goal: Goal::None, rules };
+        for line in lines.lines() {
+            let record: serde_json::Value = serde_json::from_str(line)?;
+            let payload = record["payload"].as_str().context("a line without a payload")?;
+            case.batch_for(payload.len()).push(payload);
+        }
+        Ok(case)
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -158,7 +193,7 @@ impl Iterator for Short {
 /// The telemetry of the first case in records of so many bytes, arrays of them.
 fn joined(record_bytes: usize) -> Case {
     let name = format!("{} KiB records", record_bytes >> 10);
-    let mut case = Case { name, batches: Vec::new(), goal: FLAT, has_literals: false };
+    let mut case = Case { name, batches: Vec::new(), goal: FLAT, rules: Rules::All };
     let mut records = json(HIT_RATE);
     while case.bytes() < CASE_BYTES {
         let mut value = String::from("[");
@@ -180,7 +215,7 @@ const FLAT: Goal = Goal::TimesFirst(1.25);
 fn adversarial((name, piece): &(&str, Piece)) -> Case {
     let mut random = Random::new(4);
     let goal = Goal::TimesFirst(4.0);
-    let mut case = Case { name: (*name).to_owned(), batches: Vec::new(), goal, has_literals: false };
+    let mut case = Case { name: (*name).to_owned(), batches: Vec::new(), goal, rules: Rules::All };
     while case.bytes() < CASE_BYTES {
         let mut value = String::new();
         while value.len() < RECORD_BYTES {
