@@ -164,15 +164,13 @@ impl Site<'_> {
             .filter(|token| cursor.seek(self.text, token.start) == Place::Number && cursor.token() == *token);
         let operator = self.operator(masking, edit, number.is_some(), escapes);
         let span = match &number {
-            Some(token) => number::span(operator, token, &self.span, self.written_to),
+            Some(token) => number::span(operator, self.text, token, &self.span, self.written_to),
             None if matches!(operator, Operator::Null) => self.null_span(cursor),
             None => text::span(operator, self.text, escapes, &self.span, self.written_to),
         };
         let patch = offset(base, span.start)..offset(base, span.end);
         patches.push(edit.field, patch.start, patch.end, |out| match number {
-            Some(token) => {
-                number::write(operator, subject, &self.text[span.clone()], span.start == token.start, out)
-            }
+            Some(token) => number::write(operator, subject, self.text, &token, &span, out),
             None if span != self.span && matches!(operator, Operator::Null) => out.extend_from_slice(b"null"),
             None => text::write(operator, subject, &self.text[span.clone()], escapes, out),
         });

@@ -33,12 +33,13 @@ pub(super) fn token_around(text: &[u8], span: &Range<usize>) -> Option<Range<usi
 /// What the patch covers: the digits of the finding where they can be changed alone, else the whole token.
 pub(super) fn span(
     operator: &Operator,
+    text: &[u8],
     token: &Range<usize>,
     span: &Range<usize>,
     written_to: usize,
 ) -> Range<usize> {
     match operator {
-        Operator::Keep(keep) if span.start >= written_to && keep.first + keep.last < span.len() => {
+        Operator::Keep(keep) if span.start >= written_to && hides_digits(keep, &text[span.clone()]) => {
             span.clone()
         }
         Operator::Token(_) => span.start.max(written_to)..span.end,
@@ -46,19 +47,28 @@ pub(super) fn span(
     }
 }
 
-/// Appends what becomes of `raw`; `leads` when it starts the token. What does not start the token follows
-/// what was written for its start, so spaces complete it.
-pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], leads: bool, out: &mut Vec<u8>) {
+/// Whether `raw` is of digits alone, and `keep` hides some of them.
+fn hides_digits(keep: &Keep, raw: &[u8]) -> bool {
+    keep.first + keep.last < raw.len() && raw.iter().all(u8::is_ascii_digit)
+}
+
+/// Appends what becomes of the patch at `span`. What does not start the token follows what was written for its start, so
+/// spaces complete it, after a zero where that does not end in a digit.
+pub(super) fn write(
+    operator: &Operator,
+    subject: &Subject,
+    text: &[u8],
+    token: &Range<usize>,
+    span: &Range<usize>,
+    out: &mut Vec<u8>,
+) {
+    let raw = &text[span.clone()];
+    let leads = !text[..span.start].last().is_some_and(u8::is_ascii_digit);
     match operator {
-        Operator::Keep(keep) if keep.first + keep.last < raw.len() && raw.iter().all(u8::is_ascii_digit) => {
-            write_kept(keep, raw, leads, out);
-        }
+        Operator::Keep(keep) if hides_digits(keep, raw) => write_kept(keep, raw, leads, out),
         Operator::Token(token) => token.write(subject, raw, false, out),
-        _ if !leads => out.resize(out.len() + raw.len(), b' '),
-        Operator::Redact { .. } | Operator::Keep(_) => {
-            out.push(b'0');
-            out.resize(out.len() + raw.len() - 1, b' ');
-        }
+        _ if span.start > token.start => write_blank(raw.len(), leads, out),
+        Operator::Redact { .. } | Operator::Keep(_) => write_blank(raw.len(), true, out),
         Operator::Null => out.extend_from_slice(b"null"),
         Operator::Hash { .. } | Operator::Replace(_) => {
             out.push(b'"');
@@ -68,9 +78,18 @@ pub(super) fn write(operator: &Operator, subject: &Subject, raw: &[u8], leads: b
     }
 }
 
-/// Appends `raw` with its middle digits replaced: by zeros, led by a nine where the number would start with
-/// one, the last chosen so that the Luhn checksum refuses the whole. `9000` also starts no card, no SSN and
-/// no telephone number.
+/// Appends spaces, the first a zero where a digit is needed.
+fn write_blank(bytes: usize, needs_digit: bool, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + bytes, b' ');
+    if needs_digit {
+        out[start] = b'0';
+    }
+}
+
+/// Appends `raw` with its middle digits replaced: by zeros, led by a nine where `raw` leads its run of digits, which must
+/// not start with a zero, the last chosen so that the Luhn checksum refuses the whole. `9000` also starts no card, no SSN
+/// and no telephone number.
 fn write_kept(keep: &Keep, raw: &[u8], leads: bool, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(raw);

@@ -219,11 +219,14 @@ fn a_kept_number_is_refused_by_luhn_and_never_starts_with_zero() {
         (0, 4, "4111111111111111", "9000000000001111"),
         (1, 1, "5111111111111119", "5000000000000019"),
         (6, 4, "411111", "0     "),
+        (2, 0, "48.8566", "0      "),
     ];
     for (first, last, digits, expected) in table {
-        let masked = mask(&format!("[<{digits}>]"), &keep(first, last));
-        assert_eq!(masked, format!("[{expected}]"), "{first}, {last} of {digits}");
+        let masked = mask(&format!("[1,<{digits}>]"), &keep(first, last));
+        assert_eq!(masked, format!("[1,{expected}]"), "{first}, {last} of {digits}");
     }
+    assert_eq!(mask("[1,-<4111111111111111>]", &keep(0, 4)), "[1,-9000000000001111]");
+    assert_eq!(mask("[1,-<48.8566>]", &keep(2, 0)), "[1,0       ]");
 }
 
 #[test]
@@ -238,6 +241,12 @@ fn neighbours_in_one_number_leave_a_number() {
         let out = mask_spans(text, &[(5..9, first), (9..13, second)]);
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
+    let out = mask_spans(b"[1,1234567.89]", &[(3..11, token()), (11..13, redact())]);
+    assert!(
+        serde_json::from_slice::<serde::de::IgnoredAny>(&out).is_ok(),
+        "{}",
+        String::from_utf8_lossy(&out)
+    );
 }
 
 #[test]
@@ -316,6 +325,22 @@ proptest! {
         let digits: String = token.chars().filter(char::is_ascii_digit).collect();
         prop_assert_eq!(digits.len(), card.len());
         prop_assert!(!is_card(&digits), "{}", digits);
+    }
+
+    #[test]
+    fn a_masked_number_leaves_json(
+        number in "-?(0|[1-9][0-9]{0,12})(\\.[0-9]{1,8})?([eE][+-]?[0-9]{1,4})?",
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 2..5), first in 0usize..4, last in 0usize..4,
+    ) {
+        let text = format!("{{\"a\":{number},\"b\":[{number}]}}");
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| 5 + cut.index(number.len() + 1)).collect();
+        cuts.sort_unstable();
+        for operators in [[keep(first, last), redact(), token()], [token(), keep(last, first), hash()]] {
+            let spans: Vec<_> = cuts.windows(2).map(|pair| pair[0]..pair[1]).zip(operators).collect();
+            let out = mask_spans(text.as_bytes(), &spans);
+            let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&out).is_ok();
+            prop_assert!(is_json, "{:?} {}", spans, String::from_utf8_lossy(&out));
+        }
     }
 
     #[test]
