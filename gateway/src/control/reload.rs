@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::diagnostic::Diagnostic;
@@ -17,7 +17,7 @@ use crate::telemetry::PolicyState;
 /// Editors and configuration managers write a file in several steps; the reload waits until it is quiet.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Longest compilation that is waited for: the shipped policies take a second.
+/// Longest compilation, and longest reading, that is waited for: the shipped policies take a second.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Compiles the policy file again and again, one generation each.
@@ -26,7 +26,11 @@ pub(super) struct Reloader {
     keys: Arc<Keys>,
     state: Arc<PolicyState>,
     generation: u64,
-    source: String,
+    /// What was read last, in force or not: the same text has the same mistakes.
+    tried: Result<String, Vec<Diagnostic>>,
+    /// Held by the thread that works. One that is given up works on, and the next waits: each may take a core and
+    /// gigabytes from the workers.
+    turn: Arc<Mutex<()>>,
     compile_time_max: Duration,
 }
 
@@ -50,7 +54,8 @@ impl Reloader {
         generation: u64,
         source: String,
     ) -> Self {
-        Self { path, keys, state, generation, source, compile_time_max: COMPILE_TIME_MAX }
+        let compile_time_max = COMPILE_TIME_MAX;
+        Self { path, keys, state, generation, tried: Ok(source), turn: Arc::default(), compile_time_max }
     }
 
     /// Compiles whenever `asked` says so and hands each good policy over.
@@ -72,40 +77,55 @@ impl Reloader {
     }
 
     async fn reload(&mut self, trigger: Trigger) -> Option<Arc<Policy>> {
-        let (path, keys, generation) = (self.path.clone(), self.keys.clone(), self.generation + 1);
-        if trigger == Trigger::File
-            && std::fs::read_to_string(&path).is_ok_and(|source| source == self.source)
-        {
+        let path = self.path.clone();
+        let read = self.on_a_thread(move || document::read(&path)).await?;
+        if trigger == Trigger::File && read == self.tried {
             return None;
         }
-        let compiled = on_a_thread(move || compile(&path, &keys, generation));
-        match tokio::time::timeout(self.compile_time_max, compiled).await {
-            Ok(Ok(Ok((policy, source)))) => {
+        self.tried = read.clone();
+        let (path, keys, generation) = (self.path.clone(), self.keys.clone(), self.generation + 1);
+        match self.on_a_thread(move || Policy::compile(&path, &read?, &keys, generation)).await? {
+            Ok(policy) => {
                 self.generation = generation;
-                self.source = source;
                 self.state.reloads_applied.fetch_add(1, Relaxed);
                 info!(generation, "policy reloaded");
                 Some(Arc::new(policy))
             }
-            Ok(Ok(Err(diagnostics))) => {
+            Err(diagnostics) => {
                 for Diagnostic { file, line, column, message } in &diagnostics {
                     error!(file = %file.display(), line, column, "policy rejected: {message}");
                 }
                 self.rejected();
                 None
             }
-            Ok(Err(_)) => {
-                error!("policy rejected: its compilation panicked");
-                self.rejected();
-                None
-            }
+        }
+    }
+
+    /// What `work` returns on a thread of its own; `None` when it panics or takes too long.
+    async fn on_a_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let turn = self.turn().await;
+        let result = spawn(move || {
+            let _turn = turn;
+            work()
+        });
+        match tokio::time::timeout(self.compile_time_max, result).await {
+            Ok(Ok(result)) => return Some(result),
+            Ok(Err(_)) => error!("policy rejected: its compilation panicked"),
             Err(_) => {
                 let seconds = self.compile_time_max.as_secs();
                 error!(seconds, "policy rejected: it takes too long to compile; bound its patterns");
-                self.rejected();
-                None
             }
         }
+        self.rejected();
+        None
+    }
+
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        if let Ok(turn) = self.turn.clone().try_lock_owned() {
+            return turn;
+        }
+        warn!("the policy that takes too long still compiles; the reload waits for its end");
+        self.turn.clone().lock_owned().await
     }
 
     fn rejected(&self) {
@@ -114,9 +134,9 @@ impl Reloader {
     }
 }
 
-/// Runs `work` on a thread of its own, which is left to itself when nobody waits any longer: neither a later reload nor
-/// the end of the process waits for it. Closed when the work panics or no thread can be had.
-fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+/// Runs `work` on a thread of its own, which is left to itself when nobody waits any longer: the end of the process does
+/// not wait for it. Closed when the work panics or no thread can be had.
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
     let (done, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name("policy".to_owned());
     let spawned = thread.spawn(move || {
@@ -132,7 +152,7 @@ fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 /// What asked for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trigger {
-    /// The file changed; reloads when its text did.
+    /// The file changed; reloads when its text did since it was last tried.
     File,
     /// SIGHUP; always reloads.
     Signal,
@@ -158,25 +178,57 @@ mod tests {
 
     use super::*;
 
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("gateway-reload-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    fn reloader(folder: &Path) -> Reloader {
+        let state = Arc::new(PolicyState::default());
+        Reloader::new(folder.join("policy.toml"), Arc::new(Keys::StandIn), state, 1, String::new())
+    }
+
     /// A pipe that nobody writes stands for a policy whose compilation does not end.
     #[tokio::test]
-    async fn a_policy_that_takes_too_long_leaves_the_old_one_in_force_and_the_next_its_turn() {
-        let folder = std::env::temp_dir().join(format!("gateway-reload-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join("policy.toml");
+    async fn a_policy_that_takes_too_long_leaves_the_old_one_in_force_and_the_next_waits_for_its_end() {
+        let folder = folder("slow");
+        let new = reloader(&folder);
+        let (path, pipe, state) = (new.path.clone(), folder.join("pipe"), new.state.clone());
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).expect("a pipe");
-        let state = Arc::new(PolicyState::default());
-        let new = Reloader::new(path.clone(), Arc::new(Keys::StandIn), state.clone(), 1, String::new());
         let mut reloader = Reloader { compile_time_max: Duration::from_millis(50), ..new };
 
         assert!(reloader.reload(Trigger::Signal).await.is_none());
         assert_eq!(state.reloads_rejected.load(Relaxed), 1);
 
-        std::fs::remove_file(&path).expect("the pipe is there");
+        std::fs::rename(&path, &pipe).expect("the pipe is there");
         std::fs::write(&path, "version = 1\n").expect("the folder is there");
         reloader.compile_time_max = COMPILE_TIME_MAX;
+        assert!(reloader.turn.try_lock().is_err(), "the thread that was given up has the turn");
+        drop(std::fs::File::options().write(true).open(&pipe).expect("somebody reads"));
         let policy = reloader.reload(Trigger::Signal).await.expect("a policy");
         assert_eq!(policy.generation(), 2);
+        std::fs::remove_dir_all(&folder).expect("the folder is there");
+    }
+
+    #[tokio::test]
+    async fn what_was_rejected_is_tried_again_only_when_it_changes_or_somebody_asks() {
+        let folder = folder("rejected");
+        let mut reloader = reloader(&folder);
+        let steps = [
+            (None, Trigger::File, 1, false),
+            (None, Trigger::File, 1, false),
+            (Some("version = 9\n"), Trigger::File, 2, false),
+            (Some("version = 9\n"), Trigger::File, 2, false),
+            (Some("version = 9\n"), Trigger::Signal, 3, false),
+            (Some("version = 1\n"), Trigger::File, 3, true),
+            (Some("version = 1\n"), Trigger::File, 3, false),
+        ];
+        for (step, (text, trigger, rejected, is_applied)) in steps.into_iter().enumerate() {
+            text.iter().for_each(|text| std::fs::write(&reloader.path, text).expect("the folder is there"));
+            assert_eq!(reloader.reload(trigger).await.is_some(), is_applied, "step {step}");
+            assert_eq!(reloader.state.reloads_rejected.load(Relaxed), rejected, "step {step}");
+        }
         std::fs::remove_dir_all(&folder).expect("the folder is there");
     }
 }
