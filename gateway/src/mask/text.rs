@@ -70,14 +70,44 @@ pub(super) fn redact(raw: &[u8], json: bool, out: &mut Vec<u8>) {
 }
 
 fn write_kept(keep: &Keep, raw: &[u8], json: bool, out: &mut Vec<u8>) {
-    let count = characters(raw, json).filter(Character::is_content).count();
+    let count = count_content(raw, json);
     let all = keep.first + keep.last >= count;
     let from_last = count.saturating_sub(keep.last);
     mask(raw, json, keep.with, |position| !all && (position < keep.first || position >= from_last), out);
 }
 
+/// How many letters and digits there are.
+fn count_content(raw: &[u8], json: bool) -> usize {
+    if is_plain(raw) {
+        return raw.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    }
+    characters(raw, json).filter(Character::is_content).count()
+}
+
 /// Appends `raw` with every letter and digit replaced by `with`, but those whose position among them `keeps`.
 fn mask(raw: &[u8], json: bool, with: u8, keeps: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
+    if is_plain(raw) { mask_plain(raw, with, keeps, out) } else { mask_any(raw, json, with, keeps, out) }
+}
+
+/// Whether each byte is a character by itself, as in nearly all that is masked.
+fn is_plain(raw: &[u8]) -> bool {
+    raw.iter().all(|byte| byte.is_ascii() && !matches!(byte, b'\\' | b'%' | b'&'))
+}
+
+/// As [`mask_any`], of a plain text.
+fn mask_plain(raw: &[u8], with: u8, keeps: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
+    let mut position = 0;
+    out.extend(raw.iter().map(|byte| {
+        if !byte.is_ascii_alphanumeric() {
+            return *byte;
+        }
+        position += 1;
+        if keeps(position - 1) { *byte } else { with }
+    }));
+}
+
+/// As `mask`, of any text.
+fn mask_any(raw: &[u8], json: bool, with: u8, keeps: impl Fn(usize) -> bool, out: &mut Vec<u8>) {
     let mut rest = raw;
     let mut position = 0;
     for character in characters(raw, json) {
@@ -101,5 +131,25 @@ pub(super) fn write_character(character: u8, form: Option<Form>, written: &[u8],
     match form {
         Some(form) => form.write(character, written, out),
         None => out.resize(out.len() + written.len(), character),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_text_is_masked_as_any_text(raw in "[ -$'-\\[\\]-~]{0,24}", first in 0..8_usize, json: bool) {
+            let (mut plain, mut any) = (Vec::new(), Vec::new());
+            prop_assert!(is_plain(raw.as_bytes()));
+            mask_plain(raw.as_bytes(), b'*', |position| position < first, &mut plain);
+            mask_any(raw.as_bytes(), json, b'*', |position| position < first, &mut any);
+            prop_assert_eq!(plain, any);
+            let naive = characters(raw.as_bytes(), json).filter(Character::is_content).count();
+            prop_assert_eq!(count_content(raw.as_bytes(), json), naive);
+        }
     }
 }

@@ -37,10 +37,15 @@ impl Domains {
         Self { sorted, filter }
     }
 
+    /// Whether the label may be one of them, in either case.
+    fn may_contain(&self, label: &[u8]) -> bool {
+        let bit = bit_of(label);
+        self.filter[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
     /// Whether the label is one of them, in either case.
     fn contain(&self, label: &[u8]) -> bool {
-        let bit = bit_of(label);
-        if self.filter[bit / 64] >> (bit % 64) & 1 == 0 {
+        if !self.may_contain(label) {
             return false;
         }
         let mut lower = [0; LABEL_BYTES_MAX];
@@ -64,6 +69,12 @@ pub(super) fn is_valid(found: &Match<'_>) -> bool {
     let (Some(local), Some(domain)) = (parts.next(), parts.next()) else { return false };
     let local_is_valid = local.len() <= LOCAL_BYTES_MAX && !local.windows(2).any(|pair| pair == b"..");
     local_is_valid && is_domain(domain) && !is_userinfo(found) && !is_remote_path(found, local)
+}
+
+/// Whether the label before `end` may be a top-level domain: most ends of a pattern are refused by this look.
+pub(super) fn may_end(field: &[u8], end: usize) -> bool {
+    let label = field[..end].iter().rev().take_while(|byte| **byte != b'.').take(LABEL_BYTES_MAX).count();
+    TOP_LEVEL_DOMAINS.may_contain(&field[end - label..end])
 }
 
 fn is_domain(domain: &[u8]) -> bool {
@@ -115,6 +126,17 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(check(value, value), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn an_address_may_end_only_where_it_is_valid() {
+        for text in ["joe@x.com", "joe@x.COM", "a@b.c", "a@b.example", "a@b.c-d", "a@com", "a@b.photography"]
+        {
+            let found = Match { field: text.as_bytes(), start: 0, end: text.len() };
+            assert!(may_end(found.field, found.end) || !is_valid(&found), "{text}");
+        }
+        let refused = |last: u8| !may_end(&[b"a@b.q", [last; 2].as_slice()].concat(), 7);
+        assert!((b'a'..=b'z').filter(|last| refused(*last)).count() > 20);
     }
 
     #[test]

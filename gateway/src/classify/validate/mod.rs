@@ -451,6 +451,7 @@ impl Validator {
     #[inline]
     pub(super) fn may_end(self, field: &[u8], end: usize) -> bool {
         match self {
+            Self::Email => email::may_end(field, end),
             Self::UrlPassword => password::may_end_in_url(field, end),
             Self::CurlPassword => password::may_end(field, end),
             _ => true,

@@ -152,7 +152,18 @@ pub(super) fn may_end_in_url(field: &[u8], end: usize) -> bool {
 
 /// Whether a value without quotes ends before the byte.
 fn is_end(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"\"'`\\<>,;&|(){}[]".contains(&byte)
+    // A table: up to 256 bytes are asked about for each value.
+    const ENDS: [bool; 256] = {
+        let ends = b" \t\n\x0c\r\"'`\\<>,;&|(){}[]";
+        let mut table = [false; 256];
+        let mut index = 0;
+        while index < ends.len() {
+            table[ends[index] as usize] = true;
+            index += 1;
+        }
+        table
+    };
+    ENDS[usize::from(byte)]
 }
 
 /// Whether the value is the password of a URL: a host follows.
@@ -214,8 +225,13 @@ fn is_reference(bytes: &[u8]) -> bool {
     };
     bytes.strip_prefix(b"$").is_some_and(is_variable)
         || ENCLOSURES.iter().any(encloses_name)
-        || TEMPLATES.iter().any(|(open, close)| has_template(bytes, open, close))
+        || may_have_template(bytes) && TEMPLATES.iter().any(|(open, close)| has_template(bytes, open, close))
         || REFERENCES.iter().any(|reference| bytes.starts_with(reference))
+}
+
+/// Whether a byte is there without which no template opens.
+fn may_have_template(bytes: &[u8]) -> bool {
+    bytes.iter().any(|byte| matches!(byte, b'{' | b'(' | b'%'))
 }
 
 /// Whether `close` stands somewhere behind `open`.
