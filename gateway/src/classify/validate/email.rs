@@ -73,7 +73,8 @@ pub(super) fn is_valid(found: &Match<'_>) -> bool {
 
 /// Whether the label before `end` may be a top-level domain: most ends of a pattern are refused by this look.
 pub(super) fn may_end(field: &[u8], end: usize) -> bool {
-    let label = field[..end].iter().rev().take_while(|byte| **byte != b'.').take(LABEL_BYTES_MAX).count();
+    let is_label = |byte: &&u8| !matches!(byte, b'.' | b'@');
+    let label = field[..end].iter().rev().take(LABEL_BYTES_MAX).take_while(is_label).count();
     TOP_LEVEL_DOMAINS.may_contain(&field[end - label..end])
 }
 
