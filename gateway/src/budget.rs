@@ -5,7 +5,8 @@
 //! + RING_EXTRA_BYTES_MAX     its growth while slow readers hold its blocks
 //! + HEAP_FREE_BYTES_MAX      heap blocks that wait for their next use
 //! + QUEUED_BYTES_MAX         bytes queued on the worker's sockets, and answers that wait for their client
-//! + LARGE_FRAME_BYTES_MAX    frames above 256 KiB that have not come to their end
+//! + LARGE_REQUEST_BYTES_MAX  requests above 256 KiB that have not left
+//! + LARGE_ANSWER_BYTES_MAX   answers above 256 KiB that have not come to their end
 //! ```
 //!
 //! Beyond the sum, each connection may hold what it is entitled to alone: the two `*_BYTES_PRESSED` bounds of
@@ -28,9 +29,13 @@ pub const HEAP_FREE_BYTES_MAX: usize = 16 * MIB;
 /// Bytes queued on all sockets of a worker, both directions, above which every socket is held to its `PRESSED` bound.
 pub const QUEUED_BYTES_MAX: usize = 64 * MIB;
 
-/// Bytes of large frames under way on all connections: a connection reserves its whole frame before it receives more
+/// Bytes of large requests under way on all connections: a connection reserves its whole frame before it receives more
 /// than the first 256 KiB, and waits for room. One frame alone always has room, whatever the listener's limit.
-pub const LARGE_FRAME_BYTES_MAX: usize = 128 * MIB;
+pub const LARGE_REQUEST_BYTES_MAX: usize = 112 * MIB;
+
+/// The same for answers that are read whole: Metadata of 100,000 partitions has some 5 MiB. An allowance of their own,
+/// because a broker whose answer is not read does not read the request that holds the room.
+pub const LARGE_ANSWER_BYTES_MAX: usize = 16 * MIB;
 
 /// Bytes received but not yet taken by the connection, per socket: above, the receive is cancelled until the
 /// connection has taken half of it. Covers the largest batch that stays in cache (256 KiB) twice.
@@ -63,8 +68,12 @@ pub fn reuse<T>(buffer: &mut Vec<T>) {
 }
 
 /// The sum.
-pub const WORKER_BYTES_MAX: usize =
-    RING_BYTES + RING_EXTRA_BYTES_MAX + HEAP_FREE_BYTES_MAX + QUEUED_BYTES_MAX + LARGE_FRAME_BYTES_MAX;
+pub const WORKER_BYTES_MAX: usize = RING_BYTES
+    + RING_EXTRA_BYTES_MAX
+    + HEAP_FREE_BYTES_MAX
+    + QUEUED_BYTES_MAX
+    + LARGE_REQUEST_BYTES_MAX
+    + LARGE_ANSWER_BYTES_MAX;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

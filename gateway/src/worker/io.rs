@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use super::buffers::{Pool, Slice};
 use super::driver::{Driver, ListenerId, SocketId};
-use super::rooms::Ticket;
+use super::rooms::{Side, Ticket};
 use super::schedule::{TaskId, TimerId};
 use super::sockets::{Shortage, State};
 use super::wake::WakeHandle;
@@ -200,10 +200,11 @@ impl<D: Driver> Io<D> {
     }
 
     /// Waits until the worker has room for a large frame, and reserves it. First come, first served.
-    pub(super) async fn frame_room(&self, bytes: usize) -> FrameRoom<D> {
-        let ticket = self.0.borrow_mut().enter_room(bytes);
-        let mut room = FrameRoom { io: self.clone(), ticket, bytes, since: self.now() };
-        poll_fn(|_| if self.0.borrow().has_room(ticket) { Poll::Ready(()) } else { Poll::Pending }).await;
+    pub(super) async fn frame_room(&self, side: Side, bytes: usize) -> FrameRoom<D> {
+        let ticket = self.0.borrow_mut().enter_room(side, bytes);
+        let mut room = FrameRoom { io: self.clone(), side, ticket, bytes, since: self.now() };
+        poll_fn(|_| if self.0.borrow().has_room(side, ticket) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
         room.since = self.now();
         room
     }
@@ -295,6 +296,7 @@ impl<D: Driver> Drop for Connecting<'_, D> {
 /// Room for one large frame, or a place in the queue for it, until it is dropped.
 pub(super) struct FrameRoom<D: Driver> {
     io: Io<D>,
+    side: Side,
     ticket: Ticket,
     bytes: usize,
     since: Instant,
@@ -314,7 +316,7 @@ impl<D: Driver> FrameRoom<D> {
 
 impl<D: Driver> Drop for FrameRoom<D> {
     fn drop(&mut self) {
-        self.io.0.borrow_mut().leave_room(self.ticket, self.bytes);
+        self.io.0.borrow_mut().leave_room(self.side, self.ticket, self.bytes);
     }
 }
 

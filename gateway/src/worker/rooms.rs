@@ -5,6 +5,14 @@ use std::collections::VecDeque;
 
 use super::schedule::TaskId;
 
+/// Which of a connection's two sockets a frame comes from. Each side has rooms of its own: a broker that has an answer to
+/// give reads no further request, so an answer must not wait for room that a request holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Client,
+    Upstream,
+}
+
 /// Names one reservation; counts up and is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);

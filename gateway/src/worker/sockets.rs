@@ -18,7 +18,7 @@ use crate::budget;
 use super::buffers::{Pool, Slice};
 use super::driver::{Completion, Driver, ListenerId, ReceiveEnd, SocketId};
 use super::queue::{Queue, QueueArena};
-use super::rooms::{Rooms, Ticket};
+use super::rooms::{Rooms, Side, Ticket};
 use super::schedule::{Schedule, TaskId};
 use super::slots::SlotId;
 
@@ -52,8 +52,8 @@ pub(super) struct State<D> {
     in_flight: usize,
     /// Answers that wait for their client, on all connections.
     waiting: usize,
-    /// Reserved for large frames.
-    frames: Rooms,
+    /// Reserved for large frames, by side.
+    frames: [Rooms; 2],
     /// Sockets that want something of the driver after this pass.
     dirty: Vec<SocketId>,
     completions: Vec<Completion>,
@@ -64,8 +64,8 @@ pub(super) struct State<D> {
 pub(super) struct Limits {
     /// On all sockets; above, each has its `pressed` bounds.
     pub(super) queued: usize,
-    /// Of large frames under way.
-    pub(super) frames: usize,
+    /// Of large frames under way, by side.
+    pub(super) frames: [usize; 2],
     pub(super) relaxed: Bounds,
     pub(super) pressed: Bounds,
 }
@@ -80,7 +80,7 @@ pub(super) struct Bounds {
 impl Limits {
     const BUDGET: Self = Self {
         queued: budget::QUEUED_BYTES_MAX,
-        frames: budget::LARGE_FRAME_BYTES_MAX,
+        frames: [budget::LARGE_REQUEST_BYTES_MAX, budget::LARGE_ANSWER_BYTES_MAX],
         relaxed: Bounds { inbound: budget::INBOUND_BYTES_MAX, outbound: budget::OUTBOUND_BYTES_MAX },
         pressed: Bounds { inbound: budget::INBOUND_BYTES_PRESSED, outbound: budget::OUTBOUND_BYTES_PRESSED },
     };
@@ -168,7 +168,7 @@ impl<D: Driver> State<D> {
             arena: QueueArena::default(),
             in_flight: 0,
             waiting: 0,
-            frames: Rooms::default(),
+            frames: Default::default(),
             dirty: Vec::new(),
             completions: Vec::with_capacity(COMPLETIONS_PER_PASS),
         }
@@ -293,20 +293,20 @@ impl<D: Driver> State<D> {
     /// # Panics
     ///
     /// When no task is polled: nobody could be told.
-    pub(super) fn enter_room(&mut self, bytes: usize) -> Ticket {
+    pub(super) fn enter_room(&mut self, side: Side, bytes: usize) -> Ticket {
         let task = self.schedule.current.expect("a task asks");
-        self.frames.enter(bytes, self.limits.frames, task)
+        self.frames[side as usize].enter(bytes, self.limits.frames[side as usize], task)
     }
 
     /// True once there is room.
-    pub(super) fn has_room(&self, ticket: Ticket) -> bool {
-        self.frames.is_admitted(ticket)
+    pub(super) fn has_room(&self, side: Side, ticket: Ticket) -> bool {
+        self.frames[side as usize].is_admitted(ticket)
     }
 
     /// Gives room for a large frame back, or no longer waits for it.
-    pub(super) fn leave_room(&mut self, ticket: Ticket, bytes: usize) {
+    pub(super) fn leave_room(&mut self, side: Side, ticket: Ticket, bytes: usize) {
         let wake = |task| self.schedule.wake(task);
-        self.frames.leave(ticket, bytes, self.limits.frames, wake);
+        self.frames[side as usize].leave(ticket, bytes, self.limits.frames[side as usize], wake);
     }
 
     /// Sockets that are not closed yet.

@@ -27,6 +27,7 @@ use super::buffers::{Pool, Slice};
 use super::driver::{Driver, SocketId};
 use super::frames::FrameReader;
 use super::io::{FrameRoom, Io};
+use super::rooms::Side;
 use super::session::Session;
 use super::shared::{Endpoint, Shared};
 use super::transport::Link;
@@ -55,13 +56,6 @@ enum Close {
     Refused(Reason, String),
     /// The client's or the upstream's socket failed, or the upstream closed.
     Lost(Side, io::Error),
-}
-
-/// Which of a connection's two sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    Client,
-    Upstream,
 }
 
 impl Close {
@@ -235,7 +229,7 @@ impl<D: Driver> Connection<D> {
     async fn make_room(&self, side: Side, reader: &FrameReader) {
         let Some(bytes) = reader.large_frame() else { return };
         if self.rooms[side as usize].borrow().is_none() {
-            let room = self.io.frame_room(bytes).await;
+            let room = self.io.frame_room(side, bytes).await;
             self.rooms[side as usize].replace(Some(room));
         }
     }

@@ -4,12 +4,10 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_harness::broker::Outcome;
-
 use super::super::super::driver::Completion;
 use super::super::super::sockets::{Bounds, Limits};
 use super::control;
-use super::stage::{NODE, SETTLING_TURNS, Stage};
+use super::stage::{SETTLING_TURNS, Stage};
 use crate::mailbox::ToWorker;
 use crate::telemetry::Reason;
 use crate::topology::Topology;
@@ -75,7 +73,7 @@ fn answers_that_came_before_the_upstream_failed_arrive() {
     let mut stage = Stage::new();
     let tight = Bounds { inbound: 4096, outbound: 256 };
     stage.worker.executor.io().state().limits =
-        Limits { queued: 1 << 20, frames: 1 << 20, relaxed: tight, pressed: tight };
+        Limits { queued: 1 << 20, frames: [1 << 20; 2], relaxed: tight, pressed: tight };
     let client = stage.client();
     let answered = stage.fetches(0, 3);
     client.write(&answered);
@@ -146,10 +144,7 @@ fn a_broker_that_is_not_learned_in_time_ends_the_connection_under_its_name() {
     client.write(&request);
     stage.turns(SETTLING_TURNS);
     let upstream = stage.upstream();
-    let answer = match stage.brokers.ask(NODE, request.slice(4..)) {
-        Outcome::Answer(answer) => answer,
-        _ => panic!("a metadata request has an answer"),
-    };
+    let answer = stage.metadata_answer(&request);
     assert_eq!(upstream.write(&answer), answer.len());
     stage.turns(SETTLING_TURNS);
     stage.after(Duration::from_secs(4));

@@ -118,7 +118,7 @@ fn large_frames_wait_for_room_one_after_the_other() {
 #[test]
 fn a_larger_frame_has_its_turn_before_others_that_came_later() {
     let mut stage = Stage::new();
-    stage.worker.executor.io().state().limits = Limits { frames: 4 << 20, ..LIMITS };
+    stage.worker.executor.io().state().limits = Limits { frames: [4 << 20; 2], ..LIMITS };
     let clients = [stage.client(), stage.client(), stage.client()];
     let (large, larger) = (large_request(300_000), large_request(2_000_000));
     let mut sent = [0; 3];
@@ -137,6 +137,30 @@ fn a_larger_frame_has_its_turn_before_others_that_came_later() {
     });
     send(&mut stage, &clients[1..2], &mut sent[1..2], &larger);
     assert_eq!(sent[1], larger.len());
+}
+
+#[test]
+fn a_large_answer_does_not_wait_for_the_large_request_behind_it() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let client = stage.client();
+    let metadata = stage.metadata();
+    let requests = [&metadata[..], &large_request(300_000)].concat();
+    let mut sent = [0];
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &requests);
+    assert_eq!(sent, [requests.len()]);
+
+    // As brokers do: the request behind is not read before the answer has left.
+    let upstream = stage.upstream();
+    let answer = stage.large_metadata_answer(&metadata);
+    let (mut answered, mut received) = (0, Vec::new());
+    for _ in 0..4 * answer.len() / 1024 {
+        answered += upstream.write(&answer[answered..]);
+        stage.turns(1);
+        client.read(&mut received);
+    }
+    assert_eq!(answered, answer.len());
+    assert!(received.len() > 300_000, "{} of {} bytes", received.len(), answer.len());
 }
 
 #[test]
@@ -204,10 +228,10 @@ fn large_request(bytes: usize) -> Vec<u8> {
     frame
 }
 
-/// Room for one large frame, and little else.
+/// Room for one large frame of each side, and little else.
 const LIMITS: Limits = Limits {
     queued: 4096,
-    frames: 1 << 20,
+    frames: [1 << 20; 2],
     relaxed: Bounds { inbound: 4096, outbound: 1 << 14 },
     pressed: Bounds { inbound: 256, outbound: 256 },
 };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bench_harness::broker::Outcome;
 use bytes::Bytes;
 
 use super::super::super::Worker;
@@ -59,6 +60,25 @@ impl Stage {
         let topics = self.brokers.topic_ids();
         let planner = Planner { network: &self.network, topics: &topics, client: 1, node_id: NODE };
         planner.introduction().remove(1).frame
+    }
+
+    /// The broker's answer to [`metadata`](Self::metadata).
+    pub(super) fn metadata_answer(&self, request: &Bytes) -> Bytes {
+        match self.brokers.ask(NODE, request.slice(4..)) {
+            Outcome::Answer(answer) => answer,
+            _ => panic!("a metadata request has an answer"),
+        }
+    }
+
+    /// The same with a tagged field of 300,000 bytes that nobody knows (KIP-482).
+    pub(super) fn large_metadata_answer(&self, request: &Bytes) -> Vec<u8> {
+        let mut answer = self.metadata_answer(request).to_vec();
+        assert_eq!(answer.pop(), Some(0), "no tagged fields");
+        answer.extend([1, 99, 0xe0, 0xa7, 0x12]);
+        answer.resize(answer.len() + 300_000, 0);
+        let size = answer.len() as u32 - 4;
+        answer[..4].copy_from_slice(&size.to_be_bytes());
+        answer
     }
 
     pub(super) fn fetches(&self, from: i32, count: usize) -> Vec<u8> {

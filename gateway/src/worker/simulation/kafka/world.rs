@@ -300,7 +300,7 @@ fn limits(network: &Network) -> Limits {
     let bounds = || Bounds { inbound: bound(network), outbound: bound(network) };
     Limits {
         queued: 1 << (10 + network.random(8)),
-        frames: 1 << 20,
+        frames: [1 << 20; 2],
         relaxed: bounds(),
         pressed: Bounds { inbound: 256, outbound: 256 },
     }
