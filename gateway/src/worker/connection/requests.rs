@@ -73,9 +73,10 @@ impl<D: Driver> Connection<D> {
                     frame.detach();
                 }
                 self.beside(&mut reader, pin!(self.request(frame))).await?;
-                self.beside(&mut reader, pin!(self.room_for_a_request())).await?;
+                self.beside(&mut reader, pin!(self.upstream_writable())).await?;
                 // Only now most of a large frame has left this process.
                 self.leave_room(Side::Client);
+                self.beside(&mut reader, pin!(self.room_for_a_request())).await;
                 if turn_bytes >= TURN_BYTES {
                     turn_bytes = 0;
                     self.io.yield_now().await;
@@ -342,8 +343,12 @@ impl<D: Driver> Connection<D> {
     }
 
     /// Waits until another request may be read: bounds what one connection can pile up.
-    async fn room_for_a_request(&self) -> Result<(), Close> {
+    async fn room_for_a_request(&self) {
         self.until(|session| session.replies.len() < REPLIES_MAX && !self.shared.is_congested()).await;
+    }
+
+    /// Waits until the upstream has taken what was written, but for what may be queued.
+    async fn upstream_writable(&self) -> Result<(), Close> {
         let Some(upstream) = self.upstream.get() else { return Ok(()) };
         self.io.writable(upstream.socket()).await.map_err(|error| Close::Lost(Side::Upstream, error))
     }

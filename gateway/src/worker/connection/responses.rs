@@ -35,17 +35,22 @@ impl<D: Driver> Connection<D> {
             self.shared.counters.received(Direction::Upstream, slice.len());
             reader.push(slice);
             while self.response(&mut reader).await? {}
-            self.until(|session| {
-                let replies = &session.replies;
-                replies.waits_for_upstream() || replies.bytes() <= self.io.outbound_bytes_max()
-            })
-            .await;
+            self.client_keeps_up().await;
         }
         let session = self.session.borrow();
         if session.requests_done && session.exchanges.is_empty() {
             return Ok(());
         }
         Err(Close::Lost(Side::Upstream, io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    /// Waits until the client has read so much that more may be received for it.
+    async fn client_keeps_up(&self) {
+        self.until(|session| {
+            let replies = &session.replies;
+            replies.waits_for_upstream() || replies.bytes() <= self.io.outbound_bytes_max()
+        })
+        .await;
     }
 
     async fn response_bytes(&self, upstream: &Link) -> Result<Option<Slice>, Close> {
@@ -78,6 +83,8 @@ impl<D: Driver> Connection<D> {
             .next(&self.pool, frame_bytes_min, frame::FRAME_BYTES_MAX)
             .map_err(|error| Close::refused(Reason::FrameSize, error))?;
         let Some(frame) = frame else {
+            // First, so that no room is held for a client that does not read.
+            self.client_keeps_up().await;
             self.make_room(Side::Upstream, reader).await;
             return Ok(false);
         };

@@ -210,6 +210,64 @@ fn a_large_frame_that_has_just_begun_is_not_slow() {
     assert!(!client.at_end(), "the connection has been looked at meanwhile");
 }
 
+#[test]
+fn a_large_request_that_has_left_makes_way_whatever_waits_for_its_answer() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let clients = [stage.client(), stage.client()];
+    let frame = large_request(300_000);
+    // As many requests without an answer as a connection may have: after them it is not read any more.
+    let mut requests = stage.fetches(0, 511);
+    requests.extend_from_slice(&frame);
+    let (mut sent, mut forwarded) = (clients[0].write(&requests), Vec::new());
+    stage.turns(SETTLING_TURNS);
+    let upstream = stage.upstream();
+    for _ in 0..requests.len() / 1024 {
+        sent += clients[0].write(&requests[sent..]);
+        stage.turns(1);
+        upstream.read(&mut forwarded);
+    }
+    assert_eq!(forwarded.len(), requests.len());
+
+    let mut sent = [0];
+    send(&mut stage, &clients[1..], &mut sent, &frame);
+    assert_eq!(sent, [frame.len()]);
+}
+
+#[test]
+fn no_room_is_held_for_a_client_that_does_not_read() {
+    // Of some of these lengths the first answer ends, and a large one begins, in the last piece that is received.
+    for first in (8_000..24_000).step_by(500) {
+        let mut stage = Stage::new();
+        stage.worker.executor.io().state().limits = LIMITS;
+        let (deaf, other) = (stage.client(), stage.client());
+        let metadata = stage.metadata();
+        let fetch = stage.fetches(0, 1);
+        deaf.write(&[&fetch[..], &metadata].concat());
+        stage.turns(SETTLING_TURNS);
+        let large = stage.large_metadata_answer(&metadata);
+        let mut answer = stage.answers(&fetch);
+        answer.resize(first, 0);
+        answer[..4].copy_from_slice(&(first as u32 - 4).to_be_bytes());
+        answer.extend_from_slice(&large);
+        let (upstream, mut written) = (stage.upstream(), 0);
+        (0..100).for_each(|_| {
+            written += upstream.write(&answer[written..]);
+            stage.turns(1);
+        });
+
+        other.write(&metadata);
+        stage.turns(SETTLING_TURNS);
+        let (upstream, mut written) = (stage.upstream(), 0);
+        for _ in 0..2 * large.len() / 1024 {
+            written += upstream.write(&large[written..]);
+            stage.turns(1);
+            other.read(&mut Vec::new());
+        }
+        assert_eq!(written, large.len(), "behind an answer of {first} bytes");
+    }
+}
+
 /// Has each client send as much of the rest of `bytes` as the gateway takes.
 fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
     for _ in 0..4 * bytes.len() / 1024 {
