@@ -7,7 +7,7 @@ use super::scopes::Entry;
 use super::{Frames, Scopes, Sender, report};
 use crate::audit::AuditBatch;
 use crate::payload::Part;
-use crate::policy::{Labelling, Labels, OnBlock, Policy, RuleSet, Scratch, Verdict};
+use crate::policy::{Labelling, Labels, OnBlock, Policy, Scratch, Verdict};
 use crate::protocol::kafka::compression::{Decompressor, text_bytes_max};
 use crate::protocol::kafka::edits::RecordEdits;
 use crate::protocol::kafka::emit::{Changes, Emitter};
@@ -107,10 +107,23 @@ impl BatchInspector {
         let topic = topic_of(frame.as_ref(), request, partition, job.sender)?;
         let entry = scopes.entry(job.policy, job.sender, topic);
         let batch = partition.records.map(|span| span.of(frame.as_ref()));
-        let head = match self.classify(batch, api_version, &entry.rules, job) {
+        let head = match self.read(batch, api_version, job.allowance) {
             Ok(head) => head,
-            Err(refusal) => return job.forward_unseen(refusal, entry, partition, frame.as_ref()),
+            Err(error) => {
+                let refusal = Refusal::undecodable(&error, api_version);
+                job.forward_unseen(refusal, entry, partition, frame.as_ref())?;
+                return Ok(Way::InFrame);
+            }
         };
+        let text = self.text(batch.unwrap_or_default(), &head);
+        if let Err(error) = job.policy.inspect(job.scratch, &entry.rules, text, &self.records.fields) {
+            let refusal = Refusal::unclassified(&error, api_version);
+            job.forward_unseen(refusal, entry, partition, frame.as_ref())?;
+            // What a client says of records that nobody has classified would pass for what we say.
+            let is_labelled = self.strips(job.policy.labels(), text);
+            self.edits.clear();
+            return Ok(if is_labelled { Way::Anew(head) } else { Way::InFrame });
+        }
         let decided = Decided::new(job.policy, job.scratch, &entry.rules, &head, job.sender);
         let passed = self.pass_records(&decided, api_version, job.allowance);
         let stopped = passed.as_ref().err().map(Refusal::verdict);
@@ -131,24 +144,6 @@ impl BatchInspector {
         patches.apply_in_place(&mut batch[HEAD_BYTES..]);
         record_batch::seal_in_place(batch);
         Ok(Way::InFrame)
-    }
-
-    /// Reads and scans a batch; the decisions are in the job's scratch.
-    fn classify(
-        &mut self,
-        batch: Option<&[u8]>,
-        api_version: i16,
-        rules: &RuleSet,
-        job: &mut Job<'_>,
-    ) -> Result<BatchHead, Refusal> {
-        let head = self
-            .read(batch, api_version, job.allowance)
-            .map_err(|error| Refusal::undecodable(&error, api_version))?;
-        let text = self.text(batch.unwrap_or_default(), &head);
-        job.policy
-            .inspect(job.scratch, rules, text, &self.records.fields)
-            .map_err(|error| Refusal::unclassified(&error, api_version))?;
-        Ok(head)
     }
 
     /// Verifies, decompresses and walks a batch.
@@ -296,7 +291,7 @@ impl Job<'_> {
         entry: &Entry,
         partition: &Partition,
         frame: &[u8],
-    ) -> Result<Way, Refusal> {
+    ) -> Result<(), Refusal> {
         let is_blocked = entry.rules.base().verdict != Verdict::Forward;
         if !self.sender.forward_on_error || is_blocked || refusal.reason == Reason::CorruptBatch {
             return Err(refusal);
@@ -304,7 +299,7 @@ impl Job<'_> {
         self.counters.refuse(Reason::ForwardedUninspected);
         let generation = self.policy.generation();
         report::unseen(self.audit, generation, entry, partition, frame, self.sender, refusal.reason);
-        Ok(Way::InFrame)
+        Ok(())
     }
 }
 

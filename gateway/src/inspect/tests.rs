@@ -247,6 +247,33 @@ fn what_goes_on_unseen_is_audited() {
 }
 
 #[test]
+fn records_that_were_read_but_not_classified_go_on_without_labels_of_their_client() {
+    let mask = format!("mask = {{ operator = \"replace\", with = \"{}\" }}", "x".repeat(256));
+    let policy = |label: &str| {
+        format!("version = 1\nlabel = \"{label}\"\n[[rule]]\nid = \"a\"\ndetectors = [\"ipv4\"]\n{mask}\n")
+    };
+    let record = |headers: &[&[u8]]| RecordSpec {
+        key: None,
+        value: Some("1.2.3.4 ".repeat(140_000).into()),
+        headers: headers.iter().map(|name| (name.to_vec(), Some(b"public".to_vec()))).collect(),
+    };
+    let batch = |headers: &[&[u8]]| {
+        testing::batch(&BatchSpec { records: vec![record(headers)], ..BatchSpec::default() })
+    };
+    let (forged, honest) = (batch(&[b"classification", b"trace"]), batch(&[b"trace"]));
+    let settings = Settings { forward_on_error: true, ..Settings::default() };
+    let table = [("sensitive", &forged, &honest), ("sensitive", &honest, &honest), ("off", &forged, &forged)];
+    for (label, sent, expected) in table {
+        let run = run(&policy(label), settings, frame_of(-1, std::slice::from_ref(sent)));
+        let Inspected::Forward { request, answer: None, .. } = run.inspected else {
+            panic!("it is forwarded")
+        };
+        assert!(batches_of(&request.into_frame()) == [(0, expected.clone())], "{label}");
+        assert_eq!(run.audit.partitions[0].unseen, Some(Reason::Engine));
+    }
+}
+
+#[test]
 fn what_is_blocked_whatever_it_holds_does_not_go_on_unseen() {
     let mut broken = batch_of("clean", false);
     broken[22] = 7;

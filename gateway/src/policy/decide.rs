@@ -114,6 +114,20 @@ pub(super) fn inspect(
     fields: &[Field],
 ) -> Result<(), ScanError> {
     scratch.clear();
+    let inspected = try_inspect(policy, scratch, rules, text, fields);
+    if inspected.is_err() {
+        scratch.clear();
+    }
+    inspected
+}
+
+fn try_inspect(
+    policy: &Policy,
+    scratch: &mut Scratch,
+    rules: &RuleSet,
+    text: &[u8],
+    fields: &[Field],
+) -> Result<(), ScanError> {
     if rules.is_blind() {
         return Ok(());
     }

@@ -211,7 +211,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// When the scan was not finished. Nothing is known of the text then: the listener's `on_error` decides.
+    /// When the scan was not finished. Nothing is known of the text then, and nothing is in `scratch`: the listener's
+    /// `on_error` decides.
     pub fn inspect(
         &self,
         scratch: &mut Scratch,

@@ -376,4 +376,5 @@ fn masks_do_not_make_a_text_longer_without_limit() {
     let inspected = policy.inspect(&mut scratch, &policy.rules_for(&SCOPE), text.as_bytes(), &[field]);
 
     assert_eq!(inspected, Err(ScanError::MasksTooLong { growth_bytes_max: 32 << 20 }));
+    assert!(scratch.patches().is_empty());
 }
