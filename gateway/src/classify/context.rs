@@ -423,16 +423,36 @@ impl List {
         if !is_near || self.from < offset {
             (self.from, self.to) = (at, at);
         }
-        let others = field[self.to - offset..start].iter().rposition(|byte| !is_list_byte(*byte));
-        self.from = others.map_or(self.from, |other| self.to + other + 1);
+        let new = &field[self.to - offset..start];
+        if !goes_on(&field[..start], new.len()) {
+            let others = new.iter().rposition(|byte| !is_list_byte(*byte));
+            self.from = others.map_or(self.from, |other| self.to + other + 1);
+        }
         self.to = at;
         at - self.from
     }
 }
 
-/// Whether lists of numbers are written with the byte: those that [`region_before`] passes over.
+/// Whether the last bytes of `text`, at least so many, are those of a list; eight bytes at a time, so that it may look
+/// at some before them.
+fn goes_on(text: &[u8], bytes: usize) -> bool {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let every = |byte: u8| u64::from_ne_bytes([byte; 8]);
+    let Some(first) = text.len().checked_sub(bytes.next_multiple_of(8)) else { return false };
+    let (words, _) = text[first..].as_chunks::<8>();
+    words.iter().all(|word| {
+        let word = u64::from_ne_bytes(*word);
+        let (low, space) = (word & LOW, word ^ every(b' '));
+        // Carries into each byte's highest bit: from `,` on, behind `9`, and other than a space.
+        let in_range = (low + every(0x80 - b',')) & !(low + every(0x7f - b'9')) & !word;
+        let no_space = ((space & LOW) + LOW) | space;
+        !in_range & no_space & !LOW == 0
+    })
+}
+
+/// Whether lists of numbers are written with the byte: such that [`region_before`] passes over.
 fn is_list_byte(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b' ' | b',' | b'-' | b'.')
+    matches!(byte, b' ' | b','..=b'9')
 }
 
 /// The byte that decides to which array a comma belongs, remembered for the commas after it in its field: a list of
@@ -581,7 +601,7 @@ impl Near {
     ) -> bool {
         let from = offset + start;
         if !(self.letterless..=self.letter).contains(&from) {
-            let letter = field[start..].iter().position(u8::is_ascii_alphabetic);
+            let letter = first_letter(&field[start..]);
             (self.letterless, self.letter) = (from, from + letter.unwrap_or(field.len() - start));
         }
         let is_near = self.letter - from < bytes_max.saturating_add(WINDOW_BYTES);
@@ -612,6 +632,24 @@ impl Near {
         }
         self.words_after.iter().any(|word| words.owns(*word, owner))
     }
+}
+
+/// Where the first letter of ASCII stands; eight bytes at a time.
+fn first_letter(text: &[u8]) -> Option<usize> {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let every = |byte: u8| u64::from_le_bytes([byte; 8]);
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let lower = (word | every(0x20)) & LOW;
+        // Carries into each byte's highest bit: from `a` on, and behind `z`.
+        let letters = (lower + every(0x80 - b'a')) & !(lower + every(0x7f - b'z')) & !word & !LOW;
+        if letters != 0 {
+            return Some(8 * index + letters.trailing_zeros() as usize / 8);
+        }
+    }
+    let letter = rest.iter().position(u8::is_ascii_alphabetic);
+    letter.map(|letter| 8 * words.len() + letter)
 }
 
 /// Whether a letter stands in `from..to`. Between the numbers of a list stands none, so that each has the words of
@@ -685,12 +723,43 @@ mod tests {
     }
 
     #[test]
+    fn the_first_letter_is_that_of_byte_by_byte() {
+        for byte in 0..=u8::MAX {
+            for at in 0..19 {
+                let mut text = [b'7'; 19];
+                text[at] = byte;
+                let naive = text.iter().position(u8::is_ascii_alphabetic);
+                assert_eq!(first_letter(&text), naive, "byte {byte:#04x} at {at}");
+            }
+        }
+        assert_eq!(first_letter(b"1234567xy234567z"), Some(7));
+    }
+
+    #[test]
+    fn a_list_goes_on_as_byte_by_byte() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(goes_on(&[byte; 8], 1), is_list_byte(byte), "byte {byte:#04x}");
+            for at in 0..16 {
+                let mut text = [b'7'; 16];
+                text[at] = byte;
+                assert_eq!(goes_on(&text, 9), is_list_byte(byte), "byte {byte:#04x} at {at}");
+            }
+        }
+        assert!(!goes_on(b"1234567", 7) && goes_on(b"x1234567", 0));
+    }
+
+    #[test]
     fn what_was_looked_at_before_changes_no_words() {
         let words = Words::new(&[("card no".to_owned(), vec![1]), ("pan".to_owned(), vec![2])]).unwrap();
         let texts = [
             r#"{"pan":[1,22,"card",333,"no",4444,[5],6],"n":[7,8]}"#,
             "the card 1 2 no 3, the card no 4 5 pan 6 pans 7p8 an 9",
             "<pan>1</pan><n>2 3</n> set(\"pan\", 4, 5)\n6 7",
+            &format!(
+                "pan: 1 {} 8 pan 9, {{\"pan\":[{}8],\"card no\":9}}",
+                "23 45,".repeat(20),
+                "678,".repeat(60)
+            ),
         ];
         let mut warm = Near::new();
         for text in texts.map(str::as_bytes) {
