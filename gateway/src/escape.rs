@@ -1,7 +1,10 @@
 //! Printable characters written as escapes: in JSON (`\u0040`, `\/`), in URLs (`%40`), in XML (`&#64;`, `&#x40;`, `&amp;`).
 //!
-//! Values hide behind them, and a mask must leave them whole. [`Escape`] is one of a printable character: no value that
-//! is looked for has others. [`Code`] is any that stands in a URL or in XML: a mask replaces it as a whole.
+//! Values hide behind them, and a mask must leave them whole. [`Escape`] is one of a printable character, or of a letter
+//! that a keyword may have: nothing that is looked for has others. [`Code`] is any that stands in a URL or in XML: a mask
+//! replaces it as a whole.
+
+use std::ops::RangeInclusive;
 
 /// How an escape writes its character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +24,16 @@ pub enum Form {
 /// One escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escape {
-    /// The character that it writes, printable ASCII.
-    pub value: u8,
+    /// The character that it writes: printable ASCII, or a letter of [`LATIN`].
+    pub value: char,
     /// Bytes that write it; at most [`ESCAPE_BYTES_MAX`].
     pub length: usize,
     /// How it is written.
     pub form: Form,
 }
+
+/// Letters with accents and the like, two bytes each in UTF-8: the end of Latin-1, Latin Extended-A and -B.
+const LATIN: RangeInclusive<char> = '\u{c0}'..='\u{24f}';
 
 /// Longest escape that is seen through, bytes: as much as the pass over shapes sees of one.
 pub const ESCAPE_BYTES_MAX: usize = 16;
@@ -55,12 +61,14 @@ impl Escape {
     pub fn at(text: &[u8]) -> Option<Self> {
         let code = match text {
             [b'\\', b'/', ..] => Code { value: u32::from(b'/'), length: 2, form: Form::Short },
-            [b'\\', b'u', b'0', b'0', hex @ ..] => {
-                Code { value: number(hex.get(..2)?, 16)?, length: 6, form: Form::Unicode }
+            [b'\\', b'u', b'0', ..] => {
+                Code { value: number(text.get(2..6)?, 16)?, length: 6, form: Form::Unicode }
             }
+            [b'%', ..] => Code::percent_encoded(text)?,
             _ => Code::at(text).filter(|code| code.length <= ESCAPE_BYTES_MAX)?,
         };
-        let value = u8::try_from(code.value).ok().filter(|value| (b' '..=b'~').contains(value))?;
+        let is_seen = |value: &char| (' '..='~').contains(value) || LATIN.contains(value);
+        let value = char::from_u32(code.value).filter(is_seen)?;
         Some(Self { value, length: code.length, form: code.form })
     }
 }
@@ -78,6 +86,18 @@ impl Code {
             [b'&', ..] => Self::entity(text),
             _ => None,
         }
+    }
+
+    /// A character of one or two bytes in UTF-8 (RFC 3629 section 3), each percent-encoded.
+    fn percent_encoded(text: &[u8]) -> Option<Self> {
+        let first = Self::at(text)?;
+        if first.value < 0x80 {
+            return Some(first);
+        }
+        let second = Self::at(text.get(3..)?).filter(|second| second.form == Form::Percent)?;
+        let value = (first.value & 0x1f) << 6 | second.value & 0x3f;
+        let is_pair = first.value & 0xe0 == 0xc0 && second.value & 0xc0 == 0x80 && value >= 0x80;
+        is_pair.then_some(Self { value, length: 6, form: Form::Percent })
     }
 
     /// The reference whose digits begin at `from`.
@@ -139,25 +159,32 @@ mod tests {
 
     #[test]
     fn an_escape_is_read_with_its_length() {
-        let table: [(&str, Option<(u8, usize)>); 19] = [
-            (r"\u0040x", Some((b'@', 6))),
+        let table: [(&str, Option<(char, usize)>); 26] = [
+            (r"\u0040x", Some(('@', 6))),
             (r"\u007f", None),
-            (r"\u0140", None),
-            (r"\/x", Some((b'/', 2))),
+            (r"\u00e9x", Some(('\u{e9}', 6))),
+            (r"\u0140", Some(('\u{140}', 6))),
+            (r"\u0430", None),
+            (r"\/x", Some(('/', 2))),
             (r"\n", None),
-            ("%40x", Some((b'@', 3))),
+            ("%40x", Some(('@', 3))),
             ("%0a", None),
-            ("%c3%a9", None),
+            ("%C3%a9x", Some(('\u{e9}', 6))),
+            ("%c3%41", None),
+            ("%c3&#169;", None),
+            ("%c1%81", None),
+            ("%d0%b0", None),
             ("%4", None),
-            ("&#64;x", Some((b'@', 5))),
-            ("&#x40;", Some((b'@', 6))),
-            ("&#00064;", Some((b'@', 8))),
-            ("&#0000000000064;", Some((b'@', 16))),
+            ("&#64;x", Some(('@', 5))),
+            ("&#x40;", Some(('@', 6))),
+            ("&#xe9;", Some(('\u{e9}', 6))),
+            ("&#00064;", Some(('@', 8))),
+            ("&#0000000000064;", Some(('@', 16))),
             ("&#00000000000064;", None),
             ("&#99999999999;", None),
             ("&#;", None),
             ("&#+64;", None),
-            ("&amp;x", Some((b'&', 5))),
+            ("&amp;x", Some(('&', 5))),
             ("&a=b", None),
         ];
         for (text, expected) in table {
@@ -172,7 +199,7 @@ mod tests {
             let escape = Escape::at(written.as_bytes()).unwrap();
             let mut out = Vec::new();
             escape.form.write(b'*', written.as_bytes(), &mut out);
-            assert_eq!(Escape::at(&out), Some(Escape { value: b'*', ..escape }), "{written}");
+            assert_eq!(Escape::at(&out), Some(Escape { value: '*', ..escape }), "{written}");
         }
         let mut out = Vec::new();
         Form::Reference.write(b'z', b"&#97;", &mut out);

@@ -653,7 +653,7 @@ fn first_letter(text: &[u8]) -> Option<usize> {
 }
 
 /// Whether a letter stands in `from..to`. Between the numbers of a list stands none, so that each has the words of
-/// the one before.
+/// the one before: every word ends in an ASCII letter, and what else stands in a text only joins or parts words.
 fn has_letter(field: &[u8], from: usize, to: usize) -> bool {
     field.get(from..to).is_none_or(|between| between.iter().any(u8::is_ascii_alphabetic))
 }

@@ -181,6 +181,7 @@ fn escapes_hide_nothing() {
         ("credit_card", "card=<%34111111111111111>"),
         ("stripe_secret_key", r#"{"key":"<sk_live\u005f4eC39HqLyjWDarjtT1zdp7dc>"}"#),
         ("us_ssn", r#"{"\u0073sn":"<536137674>"}"#),
+        ("phone", r#"{"tel\u00e9fono":"<912345678>"}"#),
         ("aws_secret_access_key", r#""secretAccessKey":"<kWcrlUX5JED\/MLtmF1z\/OFaGBqn8aXiGFsEm07pQ>""#),
         ("url_credentials", "postgres%3A%2F%2Fapp%3A<s3cr3t-9>%40db%2Forders"),
     ];

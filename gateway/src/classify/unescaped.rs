@@ -66,9 +66,12 @@ impl Unescaped {
             let Some(before) = text.get(copied..place) else { continue };
             let Some(escape) = escape_after(before, &text[place..field.end as usize]) else { continue };
             self.text.extend_from_slice(before);
-            self.text.push(escape.value);
             copied = place + escape.length;
-            self.steps.push(Step { decoded: self.offset(), written: copied as u32 });
+            // What begins or ends within a character of two bytes does so after its escape.
+            for byte in escape.value.encode_utf8(&mut [0; 4]).bytes() {
+                self.text.push(byte);
+                self.steps.push(Step { decoded: self.offset(), written: copied as u32 });
+            }
         }
         self.text.extend_from_slice(&text[copied..field.end as usize]);
         self.fields.push(Field { start, end: self.offset(), ..field });
@@ -157,6 +160,8 @@ mod tests {
             ("to jane%40x.org%20now", "to jane@x.org now", "jane@x.org", "jane%40x.org"),
             ("&#106;ane&#x40;x.org", "jane@x.org", "jane@x.org", "&#106;ane&#x40;x.org"),
             (r"a\/b", "a/b", "b", "b"),
+            (r"tel\u00e9fono 1", "tel\u{e9}fono 1", "l\u{e9}f", r"l\u00e9f"),
+            ("tel%C3%A9fono 1", "tel\u{e9}fono 1", "fono 1", "fono 1"),
             (r"\\u0040\u0041\n%", r"\\u0040A\n%", "A", r"\u0041"),
         ];
         for (written, decoded, value, expected) in table {
