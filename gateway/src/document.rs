@@ -5,9 +5,9 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,6 +16,9 @@ use crate::diagnostic::Diagnostic;
 
 /// Largest configuration or policy file, bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Largest file of fingerprints, bytes: over a million of 41.
+const LIST_BYTES_MAX: u64 = 48 * 1024 * 1024;
 
 /// Reads a file of configuration.
 ///
@@ -35,6 +38,23 @@ pub fn read(file: &Path) -> Result<String, Vec<Diagnostic>> {
         let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
         refuse(&before, valid, "not UTF-8".to_owned())
     })
+}
+
+/// Reads a file of fingerprints that a document names.
+///
+/// # Errors
+///
+/// When it cannot be read, is not UTF-8 or larger than any list.
+pub fn read_list(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(LIST_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LIST_BYTES_MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {LIST_BYTES_MAX} bytes"),
+        ));
+    }
+    Ok(text)
 }
 
 /// A value and the byte offset at which it stands in the source.
@@ -58,6 +78,11 @@ impl<'a> Document<'a> {
     /// A document without mistakes yet.
     pub fn new(file: &'a Path, source: &'a str) -> Self {
         Self { file, source, mistakes: RefCell::default() }
+    }
+
+    /// The path of a file that the document names: relative to its own folder.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(name)
     }
 
     /// Parses the source. Mistakes of syntax are noted, and what can be read in spite of them is returned.

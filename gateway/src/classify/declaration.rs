@@ -5,7 +5,7 @@ use super::edges::Edges;
 use super::shapes::Trigger;
 use super::validate::Validator;
 use super::{Context, DetectorSpec, Family, Shape};
-use crate::document::Table;
+use crate::document::{Located, Table};
 use crate::payload::Level;
 
 /// Shortest and longest match that a detector may have, bytes: the longest bounds what a stream holds back.
@@ -29,6 +29,8 @@ pub const KEYS: &[&str] = &[
     "edges",
     "context",
     "shape",
+    "values",
+    "canary",
 ];
 
 /// The keys of a shape.
@@ -50,6 +52,9 @@ pub struct Declaration {
     pub spec: DetectorSpec,
     /// Byte offset of each shape's pattern.
     pub shapes_at: Vec<usize>,
+    /// The file with the fingerprints of its values. Until it is read, `spec.values` is `None`, and a shape without
+    /// a pattern of its own has an empty one.
+    pub values: Option<Located<String>>,
 }
 
 impl Declaration {
@@ -69,15 +74,18 @@ impl Declaration {
             not_keywords: read_words(table, "not_keywords"),
             allow: words("allow"),
             fallback: table.boolean("fallback").is_some_and(|found| found.value),
+            values: None,
+            canary: table.boolean("canary").is_some_and(|found| found.value),
             max_length: max_length.and_then(|length| length.try_into().ok()).unwrap_or(MAX_LENGTH_DEFAULT),
             shapes: Vec::new(),
             matches: words("matches"),
             rejects: words("rejects"),
         };
+        let values = table.string("values").map(|file| Located { value: file.value.to_owned(), at: file.at });
         table.allow_only(KEYS);
         id?;
         let (shapes_at, shapes) = shapes?.into_iter().unzip();
-        Some(Self { spec: DetectorSpec { shapes, ..spec }, shapes_at })
+        Some(Self { spec: DetectorSpec { shapes, ..spec }, shapes_at, values })
     }
 }
 
@@ -100,7 +108,9 @@ fn read_words(table: &Table<'_, '_>, key: &str) -> Vec<String> {
 fn read_shapes(table: &Table<'_, '_>, has_keywords: bool) -> Option<Vec<(usize, Shape)>> {
     if !table.has("shape") {
         let context = if has_keywords { Context::Required } else { Context::None };
-        return read_shape(table, context).map(|shape| vec![shape]);
+        let is_listed = table.has("values") && !table.has("pattern");
+        let shape = if is_listed { Some(read_listed(table, context)) } else { read_shape(table, context) };
+        return shape.map(|shape| vec![shape]);
     }
     for key in SHAPE_KEYS.iter().filter(|key| table.has(key)) {
         table.mistake(key, format!("`{key}` belongs to each [[detector.shape]] where there are any"));
@@ -128,6 +138,25 @@ fn read_shape(table: &Table<'_, '_>, context: Context) -> Option<(usize, Shape)>
         trigger: table.choice("trigger", TRIGGERS).map(|found| found.value),
     };
     pattern.map(|pattern| (pattern.at, shape))
+}
+
+/// The shape of values that no pattern describes: the words of their list.
+fn read_listed(table: &Table<'_, '_>, context: Context) -> (usize, Shape) {
+    for key in ["after", "edges"].iter().filter(|key| table.has(key)) {
+        table.mistake(
+            key,
+            format!("`{key}` belongs to a `pattern`: without one, values stand as whole words"),
+        );
+    }
+    let shape = Shape {
+        pattern: String::new(),
+        after: None,
+        edges: Edges::Word,
+        context: table.choice("context", CONTEXTS).map_or(context, |found| found.value),
+        validator: table.choice("validator", Validator::ALL).map_or(Validator::None, |found| found.value),
+        trigger: Some(Trigger::Listed),
+    };
+    (table.at_key("values"), shape)
 }
 
 /// Longest match of a detector that does not say otherwise, bytes.

@@ -2,6 +2,7 @@
 //! where stage 1 found a place for it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex_syntax::hir::Hir;
 
@@ -15,6 +16,7 @@ use super::scan::Scratch;
 use super::shapes::{Minimum, Trigger};
 use super::trigrams::Trigrams;
 use super::validate::Validator;
+use super::values::ValueList;
 use super::{Context, DetectorSpec, EngineError, SelfTestError, self_test};
 use crate::payload::DetectorIndex;
 
@@ -35,6 +37,8 @@ pub struct Engine {
     pub(super) keys: Trigrams,
     /// The shortest runs of digits that some group needs.
     pub(super) minimum: Minimum,
+    /// The lists whose words are looked for, each with its group.
+    pub(super) listed: Vec<(u16, Arc<ValueList>)>,
     /// `None` when no detector needs it.
     pub(super) hyperscan: Option<Literals>,
     /// `None` when no detector has context words.
@@ -105,6 +109,8 @@ pub(super) struct Member {
     pub(super) context: Context,
     /// Whether the detector has context words against it.
     pub(super) has_not_keywords: bool,
+    /// Whether only values of a list are findings.
+    pub(super) has_values: bool,
     /// Longest match, bytes.
     pub(super) bytes_max: usize,
 }
@@ -327,11 +333,13 @@ impl Draft {
         let mut prefixes = Trigrams::new();
         self.prefixes.iter().for_each(|(prefix, group)| prefixes.insert(*prefix, *group));
         let keys = keys(specs, &groups, &self.by_trigger[Trigger::Key as usize]);
+        let listed = listed(specs, &groups, &self.by_trigger[Trigger::Listed as usize]);
         Ok(Engine {
             specs: specs.to_vec(),
             numbers: Numbers::new(&groups, &self.by_trigger[Trigger::Digits as usize]),
             prefixes,
             keys,
+            listed,
             heads: groups.iter().map(Head::of).collect(),
             groups,
             by_trigger: self.by_trigger,
@@ -384,6 +392,7 @@ fn member(index: u16, spec: &DetectorSpec, shape_index: usize) -> Member {
         validator: shape.validator,
         context: shape.context,
         has_not_keywords: !spec.not_keywords.is_empty(),
+        has_values: spec.values.is_some(),
         bytes_max: spec.max_length as usize,
     }
 }
@@ -407,6 +416,14 @@ fn keys(specs: &[DetectorSpec], groups: &[Group], keyed: &[u16]) -> Trigrams {
         }
     }
     keys
+}
+
+/// The lists of the groups that look for their words.
+fn listed(specs: &[DetectorSpec], groups: &[Group], listing: &[u16]) -> Vec<(u16, Arc<ValueList>)> {
+    let members = listing.iter().flat_map(|group| {
+        groups[usize::from(*group)].members.iter().map(|member| (*group, usize::from(member.detector)))
+    });
+    members.filter_map(|(group, detector)| Some((group, specs[detector].values.clone()?))).collect()
 }
 
 /// The context words of all detectors: owner `2 d` looks for a keyword of detector `d`, `2 d + 1` for a word

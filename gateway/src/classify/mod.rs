@@ -41,6 +41,7 @@ mod tests;
 mod trigrams;
 mod unescaped;
 mod validate;
+pub mod values;
 mod work;
 
 pub use edges::Edges;

@@ -194,7 +194,7 @@ impl Detector {
         let significant = |bytes: &[u8]| -> Vec<u8> {
             bytes.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
         };
-        let end = shape.validator.accept(*found)?;
+        let end = shape.validator.accept(*found).filter(|_| self.spec.lists(found))?;
         if self.spec.allow.iter().any(|allowed| significant(allowed.as_bytes()) == significant(found.bytes()))
         {
             return None;

@@ -114,6 +114,9 @@ pub(super) fn plan(shape: &Shape) -> Result<Vec<Plan>, Refusal> {
     if shape.context == Context::Key {
         return Ok(vec![at_start(pattern, Trigger::Key)]);
     }
+    if shape.trigger == Some(Trigger::Listed) {
+        return Ok(vec![at_start(pattern, Trigger::Listed)]);
+    }
     syntax::branches(&pattern).into_iter().map(|branch| plan_branch(branch, shape)).collect()
 }
 
@@ -193,7 +196,7 @@ fn plan_shape(pattern: Hir, pieces: &[Hir], trigger: Trigger) -> Result<Plan, Re
         Trigger::DottedQuad | Trigger::DottedTriple => syntax::piece_beginning_with(pieces, b'.'),
         Trigger::Colons => syntax::piece_beginning_with(pieces, b':'),
         Trigger::Digits => digits_anchor(pieces),
-        Trigger::Escape => None,
+        Trigger::Escape | Trigger::Listed => None,
     };
     let Some(anchor) = anchor else {
         return Err(Refusal {

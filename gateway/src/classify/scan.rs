@@ -7,7 +7,7 @@ use super::spec::AFTER_BYTES_MAX;
 use super::starts::Cursor;
 use super::unescaped::{self, Unescaped};
 use super::validate::Match;
-use super::work::{STEPS_PER_MATCH, STEPS_PER_START, Work};
+use super::work::{STEPS_PER_FINGERPRINT, STEPS_PER_MATCH, STEPS_PER_START, Work};
 use super::{Context, DetectorSpec, ScanError};
 use crate::budget;
 use crate::payload::{DetectorIndex, Field, Finding};
@@ -221,7 +221,7 @@ impl Engine {
                 continue;
             }
             let found = Match { field: here.field, start, end };
-            work.spend(STEPS_PER_MATCH.max(member.validator.bytes_read(&found)))?;
+            work.spend(steps_of(member, &found))?;
             let Some(end) = self.accept(member, found, here.offset, near) else { continue };
             let end_offset = here.offset + end as u32;
             if again {
@@ -266,7 +266,8 @@ impl Engine {
             return None;
         }
         let spec = &self.specs[usize::from(member.detector)];
-        let end = member.validator.accept(found).filter(|_| !is_allowed(spec, &found))?;
+        let accepted = member.validator.accept(found).filter(|_| !is_allowed(spec, &found));
+        let end = accepted.filter(|_| spec.lists(&found))?;
         (needs_word || self.context_agrees(member, &found, offset, near)).then_some(end)
     }
 
@@ -290,6 +291,12 @@ impl Engine {
             }
         }
     }
+}
+
+/// What the checks of a match may take.
+fn steps_of(member: &Member, found: &Match<'_>) -> usize {
+    let fingerprint = if member.has_values { STEPS_PER_FINGERPRINT } else { 0 };
+    STEPS_PER_MATCH.max(member.validator.bytes_read(found)) + fingerprint
 }
 
 /// Sorts starts. They come nearly sorted, each at most a few places late, so that insertion is the fastest; when it

@@ -38,11 +38,14 @@ pub enum Trigger {
     Key,
     /// An escape ([`Escape`]): the field is searched decoded, too.
     Escape,
+    /// A word that may begin a value of a list; the pass over shapes leaves it to the list
+    /// ([`super::values::ValueList`]).
+    Listed,
 }
 
 impl Trigger {
     /// Every trigger, in the order of its discriminant.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Digits,
         Self::At,
         Self::DottedQuad,
@@ -53,6 +56,7 @@ impl Trigger {
         Self::Token,
         Self::Key,
         Self::Escape,
+        Self::Listed,
     ];
 
     /// Those that a declaration may name.

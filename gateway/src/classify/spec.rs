@@ -1,9 +1,12 @@
 //! What a detector is: the declarations that policies and `policies/detectors/*.toml` make.
 
+use std::sync::Arc;
+
 use super::declaration::MAX_LENGTH_DEFAULT;
 use super::edges::Edges;
 use super::shapes::Trigger;
-use super::validate::Validator;
+use super::validate::{Match, Validator};
+use super::values::ValueList;
 
 /// Longest text that `after` matches, bytes.
 pub(super) const AFTER_BYTES_MAX: usize = 512;
@@ -98,6 +101,10 @@ pub struct DetectorSpec {
     pub allow: Vec<String>,
     /// Findings of this detector yield to those of others: where they overlap, they are dropped.
     pub fallback: bool,
+    /// The only values that are findings, of all that the shapes match.
+    pub values: Option<Arc<ValueList>>,
+    /// Its findings are alarms: it looks everywhere, and each batch with one is logged.
+    pub canary: bool,
     /// Longest match, bytes.
     pub max_length: u32,
     /// The ways in which the value is written.
@@ -120,6 +127,8 @@ impl DetectorSpec {
             not_keywords: Vec::new(),
             allow: Vec::new(),
             fallback: false,
+            values: None,
+            canary: false,
             max_length: MAX_LENGTH_DEFAULT,
             shapes: vec![Shape {
                 pattern: pattern.to_owned(),
@@ -132,6 +141,11 @@ impl DetectorSpec {
             matches: Vec::new(),
             rejects: Vec::new(),
         }
+    }
+
+    /// Whether the list of values, where there is one, holds the match.
+    pub(super) fn lists(&self, found: &Match<'_>) -> bool {
+        self.values.as_ref().is_none_or(|values| values.contains(found))
     }
 
     /// The names of the validators of this detector's shapes, for people; `none` when there is none.

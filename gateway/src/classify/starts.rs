@@ -36,6 +36,7 @@ impl Engine {
         };
         simd::sweep_fastest(text, self.minimum, |trigger, place| starts.shape(self, trigger, place));
         starts.edges_of_fields(self);
+        starts.listed(self);
         if let Some(failure) = starts.failure {
             return Err(failure);
         }
@@ -190,6 +191,19 @@ impl Starts<'_> {
             if is_token(before) && is_token(first) {
                 self.cursor.at = index;
                 self.token_at(engine, start, true);
+            }
+        }
+    }
+
+    /// The words with which values of lists may begin.
+    fn listed(&mut self, engine: &Engine) {
+        let (text, fields) = (self.cursor.text, self.cursor.fields);
+        for (group, list) in &engine.listed {
+            for field in fields {
+                list.starts(&text[field.range()], |start| {
+                    let place = field.start as usize + start;
+                    self.add(&[*group], place, place..place + 1);
+                });
             }
         }
     }

@@ -35,3 +35,5 @@ const STEPS_MIN: u64 = 1 << 16;
 pub(super) const STEPS_PER_START: usize = 8;
 /// Steps that validator and context of a match cost at least; one for each byte that the validator reads.
 pub(super) const STEPS_PER_MATCH: usize = 32;
+/// Steps that the fingerprint of a match costs.
+pub(super) const STEPS_PER_FINGERPRINT: usize = 128;

@@ -59,6 +59,11 @@ impl Key {
         Self { id: id.to_owned(), mac, ff1: Ff1::new(cipher_secret).map(Arc::new) }
     }
 
+    /// A secret that only who has the key can derive, for a purpose apart from masks.
+    pub fn secret_for(&self, purpose: &str) -> [u8; 32] {
+        self.mac.clone().chain_update(purpose).finalize().into_bytes().into()
+    }
+
     /// The name by which policies refer to the key.
     pub fn id(&self) -> &str {
         &self.id
@@ -180,6 +185,7 @@ impl Subject {
             Family::Person if spec.id == "email" => Normal::Lowercase,
             Family::Person => Normal::Alphanumeric,
             Family::Network => Normal::Lowercase,
+            Family::Custom if spec.values.is_some() => Normal::Alphanumeric,
             Family::Secret | Family::Custom => Normal::Verbatim,
         };
         let is_checked = |shape: &Shape| {

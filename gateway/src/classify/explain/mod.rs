@@ -91,6 +91,8 @@ pub enum Refusal {
     Validator(Validator),
     /// The detector's allow list names the value.
     Allowed,
+    /// It is none of the detector's values.
+    Unlisted,
     /// A context word must be near, and none is.
     NoWord,
     /// A word near it speaks against it.
@@ -267,8 +269,14 @@ impl<'e> Detector<'e> {
 
     fn judge<'w>(&'w self, way: &'w Way<'w>, found: Match<'_>) -> Candidate<'w> {
         let end = way.shape.validator.accept(found);
+        let is_listed = self.spec.lists(&found);
         let context = self.context(way.shape.context, &found);
         let verdict = match (end, is_allowed(self.spec, &found), context) {
+            // Where there is no pattern, every word is a candidate.
+            (Some(_), false, Ok(_)) if !is_listed && way.shape.trigger != Some(Trigger::Listed) => {
+                Verdict::NearMiss(Refusal::Unlisted)
+            }
+            _ if !is_listed => Verdict::Refused,
             (Some(_), false, Ok(word)) => Verdict::Found(word),
             (None, false, Ok(_)) => Verdict::NearMiss(Refusal::Validator(way.shape.validator)),
             (Some(_), true, Ok(_)) => Verdict::NearMiss(Refusal::Allowed),
@@ -365,6 +373,7 @@ fn looked_for(candidates: &Candidates) -> String {
             Trigger::Token => "a run of letters and digits",
             Trigger::Key => "what separates a key from its value",
             Trigger::Escape => "an escape",
+            Trigger::Listed => "words of the list",
         }
         .to_owned(),
         Candidates::Literals(literals) => listed("literal", literals.iter().map(literal)),
@@ -376,6 +385,7 @@ fn looked_for(candidates: &Candidates) -> String {
 /// A form that is tried in fewer places.
 fn cheaper(plan: &Plan) -> &'static str {
     match (&plan.candidates, plan.reach.back()) {
+        (Candidates::Shape { trigger: Trigger::Listed, .. }, _) => "give it a `pattern` of its values",
         (Candidates::Expression(_), _) => "begin it with text that is always there, three rare bytes or more",
         (_, Back::Reverse(_)) => "leave out what may stand before that, or bound its repetitions",
         (Candidates::Literals(_), _) => {

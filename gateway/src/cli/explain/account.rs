@@ -137,6 +137,7 @@ impl Teller<'_> {
         let reason = match near.refusal {
             Refusal::Validator(validator) => format!("validator {} refused it", validator.as_str()),
             Refusal::Allowed => "the detector's allow list names it".to_owned(),
+            Refusal::Unlisted => "it is none of the detector's values".to_owned(),
             Refusal::NoWord => "no context word near it".to_owned(),
             Refusal::WordAgainst(word) => {
                 format!("`{}` at {}..{} speaks against it", word.word, word.span.start, word.span.end)
