@@ -6,15 +6,20 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::Args;
+use gateway::diagnostic::Diagnostic;
 use gateway::payload::{Field, Part};
-use gateway::policy::{PRINCIPAL_ANONYMOUS, Scope};
+use gateway::policy::{PRINCIPAL_ANONYMOUS, Policy, Scope};
+
+use super::keys::KeySource;
 
 /// Where the records come from, and what judges them.
 #[derive(Debug, Args)]
 pub(super) struct Source {
-    /// The policy file; keys that it names need not exist.
+    /// The policy file.
     #[arg(long, value_name = "FILE")]
     pub(super) policy: PathBuf,
+    #[command(flatten)]
+    keys: KeySource,
     /// Topic to which the records are written.
     #[arg(long, default_value = "", hide_default_value = true)]
     topic: String,
@@ -35,6 +40,11 @@ pub(super) struct Input {
 }
 
 impl Source {
+    /// The policy and its text.
+    pub(super) fn compile(&self) -> Result<(Policy, String), Vec<Diagnostic>> {
+        self.keys.compile(&self.policy)
+    }
+
     /// Where the records are written, and by whom.
     pub(super) fn scope(&self) -> Scope<'_> {
         Scope { listener: "", topic: &self.topic, principal: &self.principal }

@@ -4,19 +4,17 @@ mod check;
 mod detectors;
 mod explain;
 mod input;
+mod keys;
+mod policy_fingerprint;
 mod policy_schema;
 mod policy_test;
 mod run;
 mod scan;
 
 use std::fmt::Display;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use gateway::diagnostic::Diagnostic;
-use gateway::document;
-use gateway::policy::{Keys, Policy};
 
 /// What `gateway` does.
 #[derive(Debug, Subcommand)]
@@ -35,6 +33,7 @@ pub(crate) enum Command {
 pub(crate) enum PolicyCommand {
     Test(policy_test::Test),
     Schema(policy_schema::Schema),
+    Fingerprint(policy_fingerprint::Fingerprint),
 }
 
 impl Command {
@@ -47,13 +46,9 @@ impl Command {
             Self::Detectors(detectors) => detectors.run(),
             Self::Policy(PolicyCommand::Test(test)) => test.run(),
             Self::Policy(PolicyCommand::Schema(schema)) => schema.run(),
+            Self::Policy(PolicyCommand::Fingerprint(fingerprint)) => fingerprint.run(),
         }
     }
-}
-
-/// Compiles a policy without a configuration: any key that it names is there, as a stand-in.
-fn compile_policy(file: &Path) -> Result<Policy, Vec<Diagnostic>> {
-    Policy::compile(file, &document::read(file)?, &Keys::StandIn, 0)
 }
 
 /// Says what is wrong, one mistake a line, on standard error.

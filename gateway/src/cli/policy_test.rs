@@ -5,9 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use gateway::diagnostic::Diagnostic;
-use gateway::document;
-use gateway::policy::{Keys, Policy};
 
+use super::keys::KeySource;
 use super::refuse;
 
 /// Run the [[test]] tables of policies.
@@ -16,13 +15,15 @@ pub(crate) struct Test {
     /// Policy files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    keys: KeySource,
 }
 
 impl Test {
     pub(crate) fn run(self) -> ExitCode {
         let mut code = ExitCode::SUCCESS;
         for file in &self.files {
-            match test_file(file) {
+            match test_file(file, &self.keys) {
                 Ok(count) => println!("{}: {count} tests passed", file.display()),
                 Err(mistakes) => code = refuse(mistakes),
             }
@@ -32,9 +33,8 @@ impl Test {
 }
 
 /// The number of tests, all of which passed; or what is wrong.
-fn test_file(file: &Path) -> Result<usize, Vec<Diagnostic>> {
-    let source = document::read(file)?;
-    let policy = Policy::compile(file, &source, &Keys::StandIn, 0)?;
+fn test_file(file: &Path, keys: &KeySource) -> Result<usize, Vec<Diagnostic>> {
+    let (policy, source) = keys.compile(file)?;
     let mut scratch = policy.scratch();
     let mut failures = Vec::new();
     for test in policy.tests() {

@@ -61,21 +61,38 @@ pub enum OwnKeyError {
     },
 }
 
+/// Reads the gateway's own key from `state_dir`; `None` when it is not made yet.
+///
+/// # Errors
+///
+/// When it cannot be read, or the file is no key.
+pub fn made_own_key(state_dir: &Path) -> Result<Option<Key>, OwnKeyError> {
+    let path = state_dir.join(OWN_KEY_FILE);
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(OwnKeyError::Io { path, error }),
+        Ok(text) => key_of(&text, path).map(Some),
+    }
+}
+
 /// Reads the gateway's own key from `state_dir`; makes folder and key where there is none.
 ///
 /// # Errors
 ///
 /// When neither can be done, or the file is no key.
 pub fn own_key(state_dir: &Path) -> Result<Key, OwnKeyError> {
+    if let Some(key) = made_own_key(state_dir)? {
+        return Ok(key);
+    }
     let path = state_dir.join(OWN_KEY_FILE);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make_own_key(state_dir, &path),
-        read => read,
-    };
-    match text {
-        Ok(text) => Key::new(OWN_KEY, secret(&text)).map_err(|error| OwnKeyError::Key { path, error }),
+    match make_own_key(state_dir, &path) {
+        Ok(text) => key_of(&text, path),
         Err(error) => Err(OwnKeyError::Io { path, error }),
     }
+}
+
+fn key_of(text: &[u8], path: PathBuf) -> Result<Key, OwnKeyError> {
+    Key::new(OWN_KEY, secret(text)).map_err(|error| OwnKeyError::Key { path, error })
 }
 
 /// Hex digits, so that an operator can copy the key to other gateways. The file gets its name when it is whole.

@@ -9,7 +9,7 @@ mod keys;
 mod listener;
 mod ports;
 
-pub use keys::{KeyFile, KeySource, OWN_KEY, OwnKeyError, own_key};
+pub use keys::{KeyFile, KeySource, OWN_KEY, OwnKeyError, made_own_key, own_key};
 pub use listener::{BrokerIds, ClientIdentity, DownstreamTls, Listener, OnError, Protocol, UpstreamTls};
 
 use std::net::SocketAddr;

@@ -1,7 +1,9 @@
 //! The control thread: starts the workers, then compiles policies, learns brokers, takes audit batches, serves the
 //! admin endpoint and ends the process in order. It never touches a record.
 
+mod canaries;
 mod cluster;
+mod lists;
 mod reload;
 mod start;
 
@@ -24,6 +26,7 @@ use crate::policy::Policy;
 use crate::steering::Steering;
 use crate::telemetry::{Exposition, PolicyState};
 use crate::topology::{CurrentTopology, Learned};
+use canaries::Canaries;
 use cluster::{Cluster, Published};
 use reload::{Reloader, Trigger};
 use start::{Started, Worker};
@@ -64,6 +67,7 @@ struct Control {
     steering: Option<Steering>,
     notify: Arc<tokio::sync::Notify>,
     sink: Arc<Mutex<CountingSink>>,
+    canaries: Canaries,
     readiness: Arc<Readiness>,
     hangup: Signal,
     terminate: Signal,
@@ -82,6 +86,7 @@ impl Control {
             keys,
             policy,
             policy_source,
+            policy_lists,
             clusters,
             topologies,
             steering,
@@ -97,9 +102,10 @@ impl Control {
         tokio::spawn(serve_admin(admin, exposition, readiness.clone()));
         let unresolved = clusters.iter().map(|cluster| cluster.listener).collect();
         let (learned, published) = spawn_clusters(clusters);
+        let listeners = config.listeners.into_iter().map(|listener| listener.name).collect();
         let path = config.policy;
         let (state, generation) = (policy_state.clone(), policy.generation());
-        let reloader = Reloader::new(path.clone(), keys, state, generation, policy_source);
+        let reloader = Reloader::new(path.clone(), keys, state, generation, policy_source, policy_lists);
         let (reload, policies) = spawn_reloader(reloader);
         let watcher = reload::watch(&path, reload.clone())
             .inspect_err(|error| warn!(%error, "the policy file is not watched; SIGHUP reloads it"))
@@ -118,6 +124,7 @@ impl Control {
             steering,
             notify,
             sink,
+            canaries: Canaries::new(listeners),
             readiness,
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
@@ -157,6 +164,7 @@ impl Control {
                 match message {
                     ToControl::AuditBatch(mut batch) => {
                         self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch, &self.in_use);
+                        self.canaries.tell(&batch, &self.in_use, Instant::now());
                         batch.clear();
                         worker.thread.mailbox.give_back(ToWorker::AuditBatch(batch));
                     }

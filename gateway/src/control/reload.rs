@@ -9,6 +9,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{error, info, warn};
 
+use super::lists::{self, Lists};
 use crate::diagnostic::Diagnostic;
 use crate::document;
 use crate::policy::{Keys, Policy};
@@ -28,21 +29,23 @@ pub(super) struct Reloader {
     generation: u64,
     /// What was read last, in force or not: the same text has the same mistakes.
     tried: Result<String, Vec<Diagnostic>>,
+    /// The lists that it names.
+    lists: Arc<Lists>,
     /// Held by the thread that works. One that is given up works on, and the next waits: each may take a core and
     /// gigabytes from the workers.
     turn: Arc<Mutex<()>>,
     compile_time_max: Duration,
 }
 
-/// Reads and compiles a policy file.
+/// Reads and compiles a policy file, with the lists that it names.
 ///
 /// # Errors
 ///
 /// Every mistake in the file, or one diagnostic when it cannot be read.
 pub fn compile(path: &Path, keys: &Keys, generation: u64) -> Result<(Policy, String), Vec<Diagnostic>> {
     let source = document::read(path)?;
-    let policy = Policy::compile(path, &source, keys, generation)?;
-    Ok((policy, source))
+    let (policy, _) = lists::compile(path, &source, keys, generation);
+    Ok((policy?, source))
 }
 
 impl Reloader {
@@ -53,9 +56,18 @@ impl Reloader {
         state: Arc<PolicyState>,
         generation: u64,
         source: String,
+        lists: Lists,
     ) -> Self {
-        let compile_time_max = COMPILE_TIME_MAX;
-        Self { path, keys, state, generation, tried: Ok(source), turn: Arc::default(), compile_time_max }
+        Self {
+            path,
+            keys,
+            state,
+            generation,
+            tried: Ok(source),
+            lists: Arc::new(lists),
+            turn: Arc::default(),
+            compile_time_max: COMPILE_TIME_MAX,
+        }
     }
 
     /// Compiles whenever `asked` says so and hands each good policy over.
@@ -77,14 +89,21 @@ impl Reloader {
     }
 
     async fn reload(&mut self, trigger: Trigger) -> Option<Arc<Policy>> {
-        let path = self.path.clone();
-        let read = self.on_a_thread(move || document::read(&path)).await?;
-        if trigger == Trigger::File && read == self.tried {
+        let (path, lists) = (self.path.clone(), self.lists.clone());
+        let (read, same_lists) =
+            self.on_a_thread(move || (document::read(&path), lists.are_current())).await?;
+        if trigger == Trigger::File && same_lists && read == self.tried {
             return None;
         }
         self.tried = read.clone();
         let (path, keys, generation) = (self.path.clone(), self.keys.clone(), self.generation + 1);
-        match self.on_a_thread(move || Policy::compile(&path, &read?, &keys, generation)).await? {
+        let compile = move || match read {
+            Ok(source) => lists::compile(&path, &source, &keys, generation),
+            Err(diagnostics) => (Err(diagnostics), Lists::default()),
+        };
+        let (policy, lists) = self.on_a_thread(compile).await?;
+        self.lists = Arc::new(lists);
+        match policy {
             Ok(policy) => {
                 self.generation = generation;
                 self.state.reloads_applied.fetch_add(1, Relaxed);
@@ -152,14 +171,14 @@ fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> onesho
 /// What asked for a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trigger {
-    /// The file changed; reloads when its text did since it was last tried.
+    /// A file changed; reloads when the policy or a list of it did since it was last tried.
     File,
     /// SIGHUP; always reloads.
     Signal,
 }
 
 /// Watches the folder of `path`: a rename over the file, or a swapped symbolic link above it, ends a watch on
-/// the file itself. Every change in the folder asks; the reload compares the text.
+/// the file itself. Every change in the folder asks, be it of a list of values; the reload compares.
 pub(super) fn watch(path: &Path, asked: mpsc::Sender<Trigger>) -> notify::Result<RecommendedWatcher> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -177,6 +196,7 @@ mod tests {
     use rustix::fs::{CWD, Mode, mkfifoat};
 
     use super::*;
+    use crate::policy::{Case, Key};
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("gateway-reload-{name}-{}", std::process::id()));
@@ -186,7 +206,14 @@ mod tests {
 
     fn reloader(folder: &Path) -> Reloader {
         let state = Arc::new(PolicyState::default());
-        Reloader::new(folder.join("policy.toml"), Arc::new(Keys::StandIn), state, 1, String::new())
+        Reloader::new(
+            folder.join("policy.toml"),
+            Arc::new(Keys::StandIn),
+            state,
+            1,
+            String::new(),
+            Lists::default(),
+        )
     }
 
     /// A pipe that nobody writes stands for a policy whose compilation does not end.
@@ -208,6 +235,33 @@ mod tests {
         drop(std::fs::File::options().write(true).open(&pipe).expect("somebody reads"));
         let policy = reloader.reload(Trigger::Signal).await.expect("a policy");
         assert_eq!(policy.generation(), 2);
+        std::fs::remove_dir_all(&folder).expect("the folder is there");
+    }
+
+    #[tokio::test]
+    async fn a_changed_list_reloads_the_policy_and_an_unchanged_one_does_not() {
+        let folder = folder("lists");
+        let key = Key::new("k", b"0123456789abcdef").expect("the key is long enough");
+        let write_list = |value: &str| {
+            let file = Policy::fingerprint(value, &key, Case::Ignored).expect("a sound value");
+            std::fs::write(folder.join("new"), file).expect("the folder is there");
+            std::fs::rename(folder.join("new"), folder.join("c.fingerprints")).expect("the file is there");
+        };
+        let policy = "version = 1\n[[detector]]\nid = \"c\"\nvalues = \"c.fingerprints\"\ncanary = true\n";
+        let mut reloader =
+            Reloader { keys: Arc::new(Keys::Configured(vec![key.clone()])), ..reloader(&folder) };
+        std::fs::write(&reloader.path, policy).expect("the folder is there");
+
+        assert!(reloader.reload(Trigger::File).await.is_none(), "there is no list");
+        assert_eq!(reloader.state.reloads_rejected.load(Relaxed), 1);
+        write_list("Acme Widgets");
+        assert!(reloader.reload(Trigger::File).await.is_some(), "there is one now");
+        assert!(reloader.reload(Trigger::File).await.is_none(), "nothing has changed");
+        write_list("Acme Gadgets");
+        let policy = reloader.reload(Trigger::File).await.expect("the list has changed");
+        let found = |text: &str| policy.explainer().explain(text.as_bytes()).findings.len();
+        assert_eq!((found("Acme Widgets"), found("Acme Gadgets")), (0, 1));
+        assert_eq!(reloader.state.reloads_rejected.load(Relaxed), 1);
         std::fs::remove_dir_all(&folder).expect("the folder is there");
     }
 

@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::cluster::Cluster;
-use super::reload;
+use super::lists::{self, Lists};
 use crate::classify::{Engine, SelfTestError};
 use crate::config::{self, Config, IoKind, Listener, OnError, OwnKeyError};
 use crate::diagnostic::Diagnostic;
+use crate::document;
 use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
 use crate::tcp;
@@ -67,6 +68,7 @@ pub(super) struct Started {
     pub(super) keys: Arc<Keys>,
     pub(super) policy: Arc<Policy>,
     pub(super) policy_source: String,
+    pub(super) policy_lists: Lists,
     pub(super) clusters: Vec<Cluster>,
     pub(super) topologies: Vec<Arc<CurrentTopology>>,
     pub(super) steering: Option<Steering>,
@@ -92,9 +94,9 @@ const FIRST_GENERATION: u64 = 1;
 pub(super) fn start(config: Config) -> Result<Started, StartError> {
     Engine::self_test()?;
     let keys = Arc::new(config.keys.clone().or(config::own_key(&config.state_dir)?));
-    let (policy, policy_source) =
-        reload::compile(&config.policy, &keys, FIRST_GENERATION).map_err(StartError::Mistakes)?;
-    let policy = Arc::new(policy);
+    let policy_source = document::read(&config.policy).map_err(StartError::Mistakes)?;
+    let (policy, policy_lists) = lists::compile(&config.policy, &policy_source, &keys, FIRST_GENERATION);
+    let policy = Arc::new(policy.map_err(StartError::Mistakes)?);
     raise_descriptor_limit();
     let cores = allowed_cores();
     let count = config.workers.count.resolve(cores.len());
@@ -126,6 +128,7 @@ pub(super) fn start(config: Config) -> Result<Started, StartError> {
         keys,
         policy,
         policy_source,
+        policy_lists,
         clusters,
         topologies,
         steering,

@@ -25,15 +25,27 @@ pub use model::{Labelling, Labels, Mode, OnBlock, RuleIndex, Verdict};
 pub use scope::{PRINCIPAL_ANONYMOUS, RuleSet, Scope};
 pub use test_table::{TestFailure, TestTable};
 
+use std::io;
 use std::path::Path;
 
 use crate::classify::explain::Explainer;
+use crate::classify::values;
+pub use crate::classify::values::{Case, FileError};
 use crate::classify::{DetectorSpec, Engine, ScanError};
 use crate::diagnostic::Diagnostic;
-pub use crate::mask::Keys;
 use crate::mask::Masking;
+pub use crate::mask::{Key, Keys};
 use crate::payload::{DetectorIndex, Field, Level};
 use model::{Interest, Rule};
+
+/// What policies refer to outside of their file.
+#[derive(Clone, Copy)]
+pub struct References<'a> {
+    /// The keys of the configuration.
+    pub keys: &'a Keys,
+    /// Reads a file of fingerprints.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
 
 /// A compiled policy: immutable, `Send + Sync`, shared by `Arc`; a reload makes a new one with the next
 /// generation, and a batch is judged by one generation only.
@@ -49,19 +61,46 @@ pub struct Policy {
     /// For each detector its byte offset in the file.
     detectors_at: Vec<usize>,
     masking: Masking,
+    /// The detectors whose findings are logged.
+    canaries: Vec<DetectorIndex>,
     tests: Vec<TestTable>,
 }
 
 impl Policy {
     /// Compiles the text of a policy file. Only detectors that some rule names are compiled.
     ///
-    /// `file` is used in messages only; `keys` are those of the configuration.
+    /// `file` is used in messages, and to find what the policy names beside it; `keys` are those of the configuration.
+    /// Detectors with lists of values need [`Self::compile_with`].
     ///
     /// # Errors
     ///
     /// Every mistake in the file, each with its line and column and what is allowed instead.
     pub fn compile(file: &Path, source: &str, keys: &Keys, generation: u64) -> Result<Self, Vec<Diagnostic>> {
-        compile::compile(file, source, keys, generation)
+        let read = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+        Self::compile_with(file, source, &References { keys, read: &read }, generation)
+    }
+
+    /// As [`Self::compile`], with lists of values.
+    ///
+    /// # Errors
+    ///
+    /// As `compile`; and what is wrong with the lists.
+    pub fn compile_with(
+        file: &Path,
+        source: &str,
+        references: &References<'_>,
+        generation: u64,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(file, source, references, generation)
+    }
+
+    /// The file of fingerprints of `values`, one a line, that detectors may name.
+    ///
+    /// # Errors
+    ///
+    /// Every value that cannot be looked for, each with its line and column.
+    pub fn fingerprint(values: &str, key: &Key, case: Case) -> Result<String, Vec<FileError>> {
+        values::fingerprint(values, key.id(), &compile::secret(key), case)
     }
 
     /// The JSON Schema of policy files, for editors.
@@ -155,6 +194,11 @@ impl Policy {
             let index = DetectorIndex(u16::try_from(index).ok()?);
             Some((index, self.engine.detector(index)))
         })
+    }
+
+    /// The detectors whose findings are logged.
+    pub fn canaries(&self) -> &[DetectorIndex] {
+        &self.canaries
     }
 
     /// Where a detector stands in the policy file: its pattern, or where a rule first names it.

@@ -267,6 +267,41 @@ fn the_page_of_policies_shows_what_is_printed() {
 }
 
 #[test]
+fn a_list_of_values_is_found_under_its_key_and_nowhere_in_clear() {
+    let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{}-state", std::process::id()));
+    std::fs::create_dir_all(&state).expect("the directory for test files is writable");
+    let policy = format!(
+        "version = 1\n[[detector]]\nid = \"customer\"\nvalues = \"cli-{}-c.fingerprints\"\n[[rule]]\nid = \"c\"\n\
+         detectors = [\"customer\"]\nlevel = \"internal\"\nmask = {{ operator = \"redact\" }}\n[[test]]\n\
+         record = \"to acme-widgets\"\noutput = \"to ****-*******\"\n",
+        std::process::id()
+    );
+    let policy = file("listed.toml", policy.as_bytes()).display().to_string();
+    let config = format!(
+        "policy = {policy:?}\nstate_dir = {state:?}\n[[listener]]\nname = \"a\"\nprotocol = \"kafka\"\n\
+         bind = \"127.0.0.1:9092\"\nadvertised_host = \"localhost\"\nbroker_port_base = 9100\n\
+         upstream = [\"127.0.0.1:9093\"]\n"
+    );
+    let config = file("listed-gateway.toml", config.as_bytes()).display().to_string();
+    let fingerprint = || gateway(&["policy", "fingerprint", "--config", &config], b"Acme Widgets\n");
+    assert!(stderr(&fingerprint()).contains("there is no key `gateway`: declare it as [[key]]"));
+
+    std::fs::write(state.join("gateway.key"), "0123456789abcdef0123456789abcdef\n").expect("it is writable");
+    let list = stdout(&fingerprint());
+    assert!(list.starts_with("gateway fingerprints 1\nkey gateway\n") && !list.contains("cme"), "{list}");
+    file("c.fingerprints", list.as_bytes());
+    let output = gateway(&["policy", "test", "--config", &config, &policy], b"");
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
+    assert_eq!(gateway(&["check", "--config", &config], b"").status.code(), Some(0));
+    let output = gateway(&["scan", "--policy", &policy], b"");
+    assert!(stderr(&output).contains(":4:10: `") && stderr(&output).contains("(`--config`)"));
+    assert_eq!(output.status.code(), Some(1));
+    let wrong = gateway(&["policy", "fingerprint", "--config", &config], b"Acme (Widgets)\nx\n");
+    assert!(stderr(&wrong).starts_with("standard input:1:6: between the words"), "{}", stderr(&wrong));
+    assert!(!stderr(&wrong).contains("Acme") && stdout(&wrong).is_empty());
+}
+
+#[test]
 fn wrong_usage_has_its_own_exit_code() {
     for arguments in [&["check"][..], &["scan"], &["scan", "--policy", "p", "--threads", "0"], &["fly"]] {
         assert_eq!(gateway(arguments, b"").status.code(), Some(2), "{arguments:?}");

@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use gateway::config::{Config, OWN_KEY};
+use gateway::config::Config;
+use gateway::control;
 use gateway::diagnostic::Diagnostic;
-use gateway::document;
-use gateway::mask::Key;
 use gateway::policy::{Keys, Labelling, Policy};
 
-use super::refuse;
+use super::{keys, refuse};
 
 /// Report every mistake of a configuration (with its policy) or of a policy; print the effective configuration.
 #[derive(Debug, Args)]
@@ -22,7 +21,7 @@ pub(crate) struct Check {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A policy file alone; keys that it names need not exist.
+    /// A policy file alone; keys that it names need not exist, but for those of lists of values.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -42,9 +41,7 @@ fn check_config(file: &Path) -> ExitCode {
         Ok(config) => config,
         Err(mistakes) => return refuse(mistakes),
     };
-    // Checking makes no file; `run` makes the gateway's own key.
-    let keys = config.keys.clone().or(Key::stand_in(OWN_KEY));
-    let (source, policy) = match compile(&config.policy, &keys) {
+    let (policy, source) = match control::compile(&config.policy, &keys::of_config(&config), 0) {
         Ok(compiled) => compiled,
         Err(mistakes) => return refuse(mistakes),
     };
@@ -58,8 +55,8 @@ fn check_config(file: &Path) -> ExitCode {
 }
 
 fn check_policy(file: &Path) -> ExitCode {
-    match compile(file, &Keys::StandIn) {
-        Ok((source, policy)) => {
+    match control::compile(file, &Keys::StandIn, 0) {
+        Ok((policy, source)) => {
             println!(
                 "{}: {} rules, {} detectors",
                 file.display(),
@@ -71,13 +68,6 @@ fn check_policy(file: &Path) -> ExitCode {
         }
         Err(mistakes) => refuse(mistakes),
     }
-}
-
-/// The text of a policy file and what it compiles to.
-fn compile(file: &Path, keys: &Keys) -> Result<(String, Policy), Vec<Diagnostic>> {
-    let source = document::read(file)?;
-    let policy = Policy::compile(file, &source, keys, 0)?;
-    Ok((source, policy))
 }
 
 /// Says what is right and yet not what one may think.

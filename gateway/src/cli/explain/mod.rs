@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use gateway::classify::ScanError;
 use gateway::classify::explain::Explainer;
-use gateway::document;
-use gateway::policy::{Keys, Policy, RuleSet, Scratch};
+use gateway::policy::{RuleSet, Scratch};
 
 use super::input::Source;
 use super::refuse;
@@ -42,12 +41,8 @@ struct NotInspected {
 impl Explain {
     pub(crate) fn run(self) -> ExitCode {
         let file = &self.source.policy;
-        let source = match document::read(file) {
-            Ok(source) => source,
-            Err(mistakes) => return refuse(mistakes),
-        };
-        let policy = match Policy::compile(file, &source, &Keys::StandIn, 0) {
-            Ok(policy) => policy,
+        let (policy, source) = match self.source.compile() {
+            Ok(compiled) => compiled,
             Err(mistakes) => return refuse(mistakes),
         };
         let file = PolicyFile { policy: &policy, path: file, source: &source };

@@ -13,7 +13,7 @@ use gateway::payload::Field;
 use gateway::policy::{Policy, RuleSet, Scratch};
 
 use super::input::{Input, Source};
-use super::{compile_policy, refuse};
+use super::refuse;
 
 /// Bytes of records that are inspected together: about a batch of a busy producer.
 const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -33,8 +33,8 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) fn run(self) -> ExitCode {
-        let policy = match compile_policy(&self.source.policy) {
-            Ok(policy) => policy,
+        let policy = match self.source.compile() {
+            Ok((policy, _)) => policy,
             Err(mistakes) => return refuse(mistakes),
         };
         let input = match self.source.read() {

@@ -1,10 +1,11 @@
 //! The detectors that a policy may name: built-in ones and its own.
 
-use super::{ID_RULE, is_id};
+use super::{ID_RULE, is_id, lists};
 use crate::classify::declaration::Declaration;
 use crate::classify::{DetectorSpec, Engine, EngineError, Family, catalog};
 use crate::document::{Document, Located, Table, nearest, suggestion};
 use crate::payload::DetectorIndex;
+use crate::policy::References;
 
 /// Most detectors of one policy.
 const DETECTORS_MAX: usize = 4096;
@@ -19,14 +20,26 @@ pub(super) struct Detectors {
 }
 
 impl Detectors {
-    pub(super) fn read(document: &Document<'_>, tables: &[Table<'_, '_>]) -> Self {
+    pub(super) fn read(
+        document: &Document<'_>,
+        tables: &[Table<'_, '_>],
+        references: &References<'_>,
+    ) -> Self {
         let mut detectors = Self { own: Vec::new(), used: Vec::new(), used_at: Vec::new() };
         for table in tables {
-            if let Some(own) = detectors.read_own(document, table) {
+            if let Some(mut own) = detectors.read_own(document, table) {
+                lists::attach(document, &mut own, references);
                 detectors.own.push(own);
             }
         }
         detectors
+    }
+
+    /// The canaries, used from now on whether rules name them or not.
+    pub(super) fn canaries(&mut self, document: &Document<'_>) -> Vec<DetectorIndex> {
+        let canaries = self.own.iter().filter(|own| own.spec.canary);
+        let ids: Vec<(usize, String)> = canaries.map(|own| (own.shapes_at[0], own.spec.id.clone())).collect();
+        ids.iter().filter_map(|(at, id)| self.find(document, Located { at: *at, value: id })).collect()
     }
 
     /// The detectors that an entry of a rule names: one, or with `FAMILY/*` all of a family; a mistake when there

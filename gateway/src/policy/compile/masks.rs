@@ -108,7 +108,7 @@ fn read_key(
     key.map(|value| Located { value, at: name.at })
 }
 
-fn known_keys(keys: &Keys) -> String {
+pub(super) fn known_keys(keys: &Keys) -> String {
     let ids: Vec<String> = keys.ids().map(|id| format!("`{id}`")).collect();
     match ids.as_slice() {
         [] => "declare one as [[key]] in the configuration".to_owned(),

@@ -5,6 +5,7 @@
 //! ```
 
 mod detectors;
+mod lists;
 mod masks;
 mod proof;
 mod rules;
@@ -13,15 +14,16 @@ mod together;
 
 use std::path::Path;
 
-use super::Policy;
 use super::model::{self, Labelling, Labels, Rule};
 use super::test_table::{self, TestTable};
+use super::{Policy, References};
 use crate::classify::Engine;
 use crate::diagnostic::Diagnostic;
 use crate::document::{Document, Table};
-use crate::mask::{Keys, Masking, Subject};
+use crate::mask::{Masking, Subject};
 use crate::payload::Level;
 use detectors::Detectors;
+pub(super) use lists::secret;
 pub(super) use schema::schema;
 
 /// The version of the language that this compiler reads.
@@ -39,12 +41,12 @@ const LABEL_HEADER_BYTES_MAX: usize = 128;
 pub(super) fn compile(
     file: &Path,
     source: &str,
-    keys: &Keys,
+    references: &References<'_>,
     generation: u64,
 ) -> Result<Policy, Vec<Diagnostic>> {
     let document = Document::new(file, source);
     let root = document.parse();
-    let policy = read(&document, &Table::root(&document, &root), keys, generation);
+    let policy = read(&document, &Table::root(&document, &root), references, generation);
     Table::root(&document, &root).allow_only(ROOT_KEYS);
     document.finish(policy)
 }
@@ -52,23 +54,41 @@ pub(super) fn compile(
 /// The keys of the file itself.
 const ROOT_KEYS: &[&str] = &["version", "default_level", "label", "label_header", "detector", "rule", "test"];
 
-fn read(document: &Document<'_>, root: &Table<'_, '_>, keys: &Keys, generation: u64) -> Option<Policy> {
+fn read(
+    document: &Document<'_>,
+    root: &Table<'_, '_>,
+    references: &References<'_>,
+    generation: u64,
+) -> Option<Policy> {
     read_version(root);
     let default_level =
         root.choice("default_level", &Level::NAMES).map_or(Level::Public, |level| level.value);
     let labels = read_labels(root);
-    let mut detectors = Detectors::read(document, &root.tables("detector"));
-    let mut rules = rules::read(document, &root.tables("rule"), &mut detectors, keys);
+    let mut detectors = Detectors::read(document, &root.tables("detector"), references);
+    let mut rules = rules::read(document, &root.tables("rule"), &mut detectors, references.keys);
     together::check(document, &rules);
+    rules.extend(rules::of_canaries(document, &mut detectors, &rules));
     let tests = read_tests(document, root);
 
     let engine = detectors.compile(document)?;
     let masking = masking(&engine, detectors.used().len(), &mut rules);
     proof::check(document, &engine, &masking, &detectors, &rules);
     let rules: Vec<Rule> = rules.into_iter().map(|source| source.rule).collect();
+    let canaries = detectors.canaries(document);
     let detectors_at = detectors.used_at();
     let interests = model::interests(&rules, detectors_at.len());
-    Some(Policy { generation, default_level, labels, rules, interests, detectors_at, engine, masking, tests })
+    Some(Policy {
+        generation,
+        default_level,
+        labels,
+        rules,
+        interests,
+        detectors_at,
+        engine,
+        masking,
+        canaries,
+        tests,
+    })
 }
 
 fn read_version(root: &Table<'_, '_>) {

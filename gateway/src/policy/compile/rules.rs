@@ -59,6 +59,42 @@ pub(super) fn read(
     rules
 }
 
+/// The rule of the canaries: everywhere, and their level. What else becomes of a record, other rules say.
+pub(super) fn of_canaries(
+    document: &Document<'_>,
+    detectors: &mut Detectors,
+    rules: &[Source],
+) -> Option<Source> {
+    let canaries = detectors.canaries(document);
+    let at = detectors.at(*canaries.first()?);
+    if let Some(other) = rules.iter().find(|source| source.rule.id == CANARY_RULE) {
+        let message = format!("the rule of the canaries is named `{CANARY_RULE}`: choose another id");
+        document.mistake(other.rule.at, message);
+    }
+    let level =
+        |canary: &DetectorIndex| default_level(&detectors.used()[usize::from(canary.0)].default_level);
+    let rule = Rule {
+        id: CANARY_RULE.to_owned(),
+        at,
+        detectors: Some(canaries.iter().map(|canary| (*canary, level(canary))).collect()),
+        topics: Vec::new(),
+        principals: Vec::new(),
+        listeners: Vec::new(),
+        parts: Parts::ALL,
+        masked_parts: Parts::NONE,
+        fields: Vec::new(),
+        level: None,
+        mask: None,
+        verdict: Verdict::Forward,
+        on_block: None,
+        mode: Mode::Enforce,
+    };
+    Some(Source { rule, operator: None, mask_at: at })
+}
+
+/// Id of the rule of the canaries.
+const CANARY_RULE: &str = "canary";
+
 fn read_rule(
     document: &Document<'_>,
     table: &Table<'_, '_>,

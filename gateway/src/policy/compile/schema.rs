@@ -43,10 +43,12 @@ fn root_key(key: &str) -> Value {
     }
 }
 
-/// One pattern, or shapes.
+/// One pattern, or shapes, or a list of values alone.
 fn detector_table() -> Value {
     let mut detector = object(declaration::KEYS, &["id"], detector_key);
-    detector["oneOf"] = ["pattern", "shape"].iter().map(|key| json!({"required": [key]})).collect();
+    let [pattern, shape, values] = ["pattern", "shape", "values"].map(|key| json!({"required": [key]}));
+    let neither = json!({"anyOf": [pattern, shape]});
+    detector["oneOf"] = json!([pattern, shape, {"required": values["required"], "not": neither}]);
     detector
 }
 
@@ -63,6 +65,11 @@ fn detector_key(key: &str) -> Value {
         "fallback" => about("Its findings yield to those of others.", json!({"type": "boolean"})),
         "matches" => about("Texts in which something must be found.", list(text())),
         "rejects" => about("Texts in which nothing may be found.", list(text())),
+        "values" => about(
+            "File of `gateway policy fingerprint`: of all that matches, only these values are found.",
+            text(),
+        ),
+        "canary" => about("It looks everywhere, and what it finds is logged.", json!({"type": "boolean"})),
         "shape" => {
             let keys: Vec<&str> =
                 declaration::SHAPE_KEYS.iter().copied().filter(|key| *key != "trigger").collect();

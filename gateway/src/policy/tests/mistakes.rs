@@ -63,7 +63,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "pattern =",
             "patern =",
-            "p.toml:6:1: unknown key `patern` in [[detector]]; did you mean `pattern`? allowed: `id`, `pattern`, `keywords`, `validator`, `default_level`, `max_length`, `allow`, `matches`, `rejects`, `family`, `not_keywords`, `fallback`, `after`, `edges`, `context`, `shape`",
+            "p.toml:6:1: unknown key `patern` in [[detector]]; did you mean `pattern`? allowed: `id`, `pattern`, `keywords`, `validator`, `default_level`, `max_length`, `allow`, `matches`, `rejects`, `family`, `not_keywords`, `fallback`, `after`, `edges`, `context`, `shape`, `values`, `canary`",
         ),
         ("pattern = 'EMP-\\d{6}'", "", "p.toml:4:1: [[detector]] needs `pattern`: a string"),
         (

@@ -1,6 +1,7 @@
 //! Policies from their text to their decisions.
 
 mod decisions;
+mod lists;
 mod mistakes;
 mod page;
 mod properties;

@@ -22,6 +22,30 @@ fn the_examples_are_one_policy_that_passes_its_tests() {
     }
 }
 
+/// The body of the block of that kind.
+fn block(kind: &str) -> &'static str {
+    let (_, rest) = PAGE.split_once(&format!("```{kind}\n")).expect("the page has the block");
+    rest.split("```").next().expect("a block ends")
+}
+
+#[test]
+fn the_lists_of_the_page_are_found_as_it_says() {
+    let source = format!("version = 1\n{}", block("toml lists"));
+    let key = keys().find("pseudonyms").expect("a key of the tests");
+    let read = |file: &Path| {
+        let is_canaries = file == Path::new("canaries.fingerprints");
+        let values = if is_canaries { "nadia.quill@example.org\n" } else { block("text customers") };
+        Ok(Policy::fingerprint(values, &key, Case::Ignored).expect("the values are sound"))
+    };
+    let policy = lists::compile_with(&source, &read).expect("the policy compiles");
+    let mut scratch = policy.scratch();
+    assert_eq!(policy.tests().len(), 3);
+    for test in policy.tests() {
+        let failures: Vec<String> = test.run(&policy, &mut scratch).iter().map(ToString::to_string).collect();
+        assert_eq!(failures, [""; 0], "{}", &source[test.at()..]);
+    }
+}
+
 #[test]
 fn each_mask_gives_what_its_row_says() {
     let rows: Vec<Vec<&str>> = PAGE

@@ -54,6 +54,7 @@ fn mistake(schema: &Value, value: &Value) -> Option<String> {
                 let count = fitting.count();
                 if keyword == "oneOf" { count == 1 } else { count > 0 }
             }
+            "not" => mistake(rule, value).is_some(),
             other => panic!("this test does not know `{other}`"),
         };
         if !holds {
@@ -101,6 +102,10 @@ fn each_mistake_is_refused_where_it_is() {
         [[detector.shape]]
         pattern = 'T-\d{4}'
         edges = "value"
+        [[detector]]
+        id = "customer"
+        values = "customers.fingerprints"
+        canary = true
         [[rule]]
         id = "cards"
         detectors = ["credit_card", "employee_id"]
@@ -119,6 +124,8 @@ fn each_mistake_is_refused_where_it_is() {
         ("pattern = 'EMP-\\d{6}'", "", "oneOf"),
         ("fallback = true", "pattern = 'T'", "oneOf"),
         ("fallback = true", "fallback = 1", "type"),
+        ("values = \"customers.fingerprints\"", "", "oneOf"),
+        ("canary = true", "canary = \"yes\"", "type"),
         ("edges = \"value\"", "edges = \"values\"", "enum"),
         ("edges = \"value\"", "trigger = \"at\"", "additionalProperties"),
         ("\"luhn\"", "\"lun\"", "enum"),
