@@ -55,11 +55,8 @@ impl Fingerprint {
         if let Some(key) = config.keys.find(&self.key) {
             return Ok(key);
         }
-        let own = match self.key == OWN_KEY {
-            true => config::made_own_key(&config.state_dir).map_err(|error| error.to_string())?,
-            false => None,
-        };
-        own.ok_or_else(|| {
+        let own = config::made_own_key(&config.state_dir).map_err(|error| error.to_string())?;
+        own.filter(|own| own.id() == self.key).ok_or_else(|| {
             format!(
                 "{}: there is no key `{}`: declare it as [[key]]; that of the name `{OWN_KEY}` the gateway makes when it \
                  first starts",

@@ -163,8 +163,8 @@ impl Control {
             while let Some(message) = worker.thread.mailbox.receive() {
                 match message {
                     ToControl::AuditBatch(mut batch) => {
-                        self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch, &self.in_use);
                         self.canaries.tell(&batch, &self.in_use, Instant::now());
+                        self.sink.lock().unwrap_or_else(PoisonError::into_inner).take(&batch, &self.in_use);
                         batch.clear();
                         worker.thread.mailbox.give_back(ToWorker::AuditBatch(batch));
                     }

@@ -43,6 +43,19 @@ fn a_changed_policy_takes_effect_and_a_broken_one_changes_nothing() {
 }
 
 #[test]
+fn a_canary_is_counted_and_logged_without_its_value() {
+    let policy = "version = 1\n[[detector]]\nid = \"planted\"\npattern = 'quagga-\\d{4}'\ncanary = true\n";
+    let bench = Bench::start("canary", "epoll", policy);
+    assert_eq!(bench.arrives("a quagga-7731 b"), "a quagga-7731 b", "no rule masks it");
+    bench.await_metric("gateway_findings_total{detector=\"planted\"} 1");
+    let log = bench.gateway.log();
+    let line = log.lines().find(|line| line.contains("canary found")).expect("it is logged");
+    let told = ["\"detector\":\"planted\"", "\"findings\":1", "\"principal\":\"User:ANONYMOUS\"", TOPIC];
+    assert!(told.iter().all(|told| line.contains(told)), "{line}");
+    assert!(!log.contains("7731"), "{log}");
+}
+
+#[test]
 fn a_draining_gateway_waits_for_the_answer_under_way() {
     for io in DRIVERS {
         let bench = Bench::start("drain", io, MASKS);
