@@ -10,6 +10,11 @@ import sys
 from collections import defaultdict
 
 
+def number(value):
+    """Three digits that count."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
 def main():
     costs = defaultdict(list)
     for line in sys.stdin:
@@ -20,7 +25,8 @@ def main():
     print("| scanner | six types: CPU ns/B | x gateway | all it has: CPU ns/B | x gateway |")
     print("|---|---|---|---|---|")
     for scanner in dict.fromkeys(scanner for scanner, _ in costs):
-        cells = (f"{medians[scanner, types]:.3g} | {medians[scanner, types] / medians['Engine', types]:.3g}" for types in ("six", "all"))
+        spent = [(medians[scanner, types], medians["Engine", types]) for types in ("six", "all")]
+        cells = (f"{number(cost)} | {number(cost / gateway)}" for cost, gateway in spent)
         print(f"| {scanner} | {' | '.join(cells)} |")
 
 
