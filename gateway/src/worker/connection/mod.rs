@@ -12,13 +12,14 @@
 
 mod requests;
 mod responses;
+mod watch;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
@@ -35,19 +36,6 @@ use crate::telemetry::Reason;
 
 /// Longest wait for the last bytes to leave and for the client to close after a connection has ended.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// Longest wait for the first whole request, the TLS handshake included: whoever connects has something to ask.
-const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A connection on which nothing has come for so long ends. Above the broker's default `connections.max.idle.ms`, so
-/// that where brokers end idle connections they do it first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(660);
-
-/// How often a connection looks whether it is silent: the grain of `IDLE_TIMEOUT`.
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
-
-/// A large frame, for whose room others may wait, comes at such a pace that it is whole after so many intervals.
-const LOOKS_PER_FRAME: usize = 10;
 
 /// Why a connection ends before its client has finished.
 #[derive(Debug)]
@@ -157,29 +145,14 @@ impl<D: Driver> Connection<D> {
             if self.io.ring_short() {
                 self.session.borrow_mut().replies.pieces_mut().for_each(Slice::detach);
             }
-            if let Poll::Ready(close) = watch.as_mut().poll(context) {
+            if let Poll::Ready(Err(close)) = watch.as_mut().poll(context) {
                 return Poll::Ready(Err(close));
             }
             loop {
                 self.changed.set(false);
-                if !done[0]
-                    && let Poll::Ready(result) = requests.as_mut().poll(context)
-                {
-                    result?;
-                    done[0] = true;
-                }
-                if !done[1]
-                    && let Poll::Ready(result) = responses.as_mut().poll(context)
-                {
-                    result?;
-                    done[1] = true;
-                }
-                if !done[2]
-                    && let Poll::Ready(result) = answers.as_mut().poll(context)
-                {
-                    result?;
-                    done[2] = true;
-                }
+                advance(&mut done[0], requests.as_mut(), context)?;
+                advance(&mut done[1], responses.as_mut(), context)?;
+                advance(&mut done[2], answers.as_mut(), context)?;
                 if done == [true; 3] {
                     return Poll::Ready(Ok(()));
                 }
@@ -191,38 +164,6 @@ impl<D: Driver> Connection<D> {
             }
         })
         .await
-    }
-
-    /// Waits until the client has been silent for too long.
-    async fn watch(&self) -> Close {
-        self.io.sleep_until(self.io.now() + FIRST_REQUEST_TIMEOUT).await;
-        if !self.asked.get() {
-            return Close::refused(Reason::FirstRequest, "no whole request has come");
-        }
-        let mut silent = Duration::ZERO;
-        while silent < IDLE_TIMEOUT {
-            self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
-            // A count instead of a time: it costs the hot path an addition.
-            let heard = self.heard.take();
-            let now = self.io.now();
-            let is_slow = |room: &FrameRoom<D>| {
-                room.since() + LOOK_INTERVAL <= now && heard < room.bytes() / LOOKS_PER_FRAME
-            };
-            if self.rooms.iter().any(|room| room.borrow().as_ref().is_some_and(is_slow)) {
-                return Close::refused(Reason::StalledFrame, "others may wait for the room that it takes");
-            }
-            if heard > 0 {
-                silent = Duration::ZERO;
-                continue;
-            }
-            let mut session = self.session.borrow_mut();
-            session.shrink();
-            // An answer that the broker owes may take long; a client that does not read what it has holds memory.
-            let is_read = self.io.poll_flushed_below(self.client.socket(), 0).is_ready();
-            let awaits_broker = is_read && !session.exchanges.is_empty();
-            silent = if awaits_broker { Duration::ZERO } else { silent + LOOK_INTERVAL };
-        }
-        Close::refused(Reason::Idle, "nothing has come for long")
     }
 
     /// Before more is received: the worker must have room for a large frame that has begun.
@@ -337,6 +278,19 @@ impl<D: Driver> Connection<D> {
         }
         self.client.finish(&self.io, &self.pool).map_err(|error| Close::Lost(Side::Client, error))
     }
+}
+
+/// Polls one of the loops, unless it has ended.
+fn advance(
+    done: &mut bool,
+    one: Pin<&mut impl Future<Output = Result<(), Close>>>,
+    context: &mut Context<'_>,
+) -> Result<(), Close> {
+    if !*done && let Poll::Ready(ended) = one.poll(context) {
+        ended?;
+        *done = true;
+    }
+    Ok(())
 }
 
 /// A failed socket is a lost connection; a failed TLS record or handshake is a refusal.
