@@ -74,8 +74,8 @@ struct Connection<D: Driver> {
     changed: Cell<bool>,
     /// A whole request has come.
     asked: Cell<bool>,
-    /// Bytes that have come since `watch` looked.
-    heard: Cell<usize>,
+    /// Bytes that have come since `watch` looked, by side.
+    heard: [Cell<usize>; 2],
     /// The client has been sent an answer.
     answered: Cell<bool>,
 }
@@ -106,7 +106,7 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
         rooms: Default::default(),
         changed: Cell::new(false),
         asked: Cell::new(false),
-        heard: Cell::new(0),
+        heard: Default::default(),
         answered: Cell::new(false),
     };
     let ended = connection.run().await;
@@ -164,6 +164,12 @@ impl<D: Driver> Connection<D> {
             }
         })
         .await
+    }
+
+    /// Bytes have come.
+    fn hear(&self, side: Side, bytes: usize) {
+        let heard = &self.heard[side as usize];
+        heard.set(heard.get() + bytes);
     }
 
     /// Before more is received: the worker must have room for a large frame that has begun.

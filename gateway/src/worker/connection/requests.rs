@@ -60,7 +60,7 @@ impl<D: Driver> Connection<D> {
         let mut reader = FrameReader::default();
         let mut turn_bytes = 0;
         while let Some(slice) = self.beside(&mut reader, pin!(self.request_bytes())).await? {
-            self.heard.set(self.heard.get() + slice.len());
+            self.hear(Side::Client, slice.len());
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
             while let Some(mut frame) = self.next_request(&mut reader)? {

@@ -31,7 +31,7 @@ impl<D: Driver> Connection<D> {
         let Some(upstream) = self.upstream.get() else { return Ok(()) };
         let mut reader = FrameReader::default();
         while let Some(slice) = self.beside(&mut reader, pin!(self.response_bytes(upstream))).await? {
-            self.heard.set(self.heard.get() + slice.len());
+            self.hear(Side::Upstream, slice.len());
             self.shared.counters.received(Direction::Upstream, slice.len());
             reader.push(slice);
             while self.response(&mut reader).await? {}

@@ -1,5 +1,6 @@
 //! What a connection may take of time: three limits, the last two of which are looked at once a minute.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl<D: Driver> Connection<D> {
         loop {
             self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
             // A count instead of a time: it costs the hot path an addition.
-            let heard = self.heard.take();
+            let heard = self.heard.each_ref().map(Cell::take);
             self.keeps_pace(heard)?;
             silent = if self.is_silent(heard) { silent + LOOK_INTERVAL } else { Duration::ZERO };
             if silent >= IDLE_TIMEOUT {
@@ -47,8 +48,8 @@ impl<D: Driver> Connection<D> {
         Err(Close::refused(Reason::FirstRequest, "no whole request has come"))
     }
 
-    fn keeps_pace(&self, heard: usize) -> Result<(), Close> {
-        if [Side::Client, Side::Upstream].into_iter().any(|side| self.is_slow(side, heard)) {
+    fn keeps_pace(&self, heard: [usize; 2]) -> Result<(), Close> {
+        if [Side::Client, Side::Upstream].into_iter().any(|side| self.is_slow(side, heard[side as usize])) {
             return Err(Close::refused(Reason::StalledFrame, "others may wait for the room that it takes"));
         }
         Ok(())
@@ -64,8 +65,8 @@ impl<D: Driver> Connection<D> {
 
     /// True when nothing has come, and not because the broker thinks: its answer may take long, but a client that does
     /// not read what it has holds memory.
-    fn is_silent(&self, heard: usize) -> bool {
-        if heard > 0 {
+    fn is_silent(&self, heard: [usize; 2]) -> bool {
+        if heard != [0; 2] {
             return false;
         }
         let mut session = self.session.borrow_mut();

@@ -197,6 +197,31 @@ fn a_large_frame_that_comes_too_slowly_ends_its_connection() {
 }
 
 #[test]
+fn a_large_request_that_stops_ends_its_connection_whatever_comes_from_the_broker() {
+    let mut stage = Stage::new();
+    let client = stage.client();
+    let fetch = stage.fetches(0, 1);
+    client.write(&fetch);
+    let frame = large_request(300_000);
+    send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame[..frame.len() / 2]);
+    stage.after(Duration::from_secs(31));
+
+    let upstream = stage.upstream();
+    let mut answer = stage.answers(&fetch);
+    answer[..4].copy_from_slice(&i32::MAX.to_be_bytes());
+    upstream.write(&answer);
+    for _ in 0..4 {
+        for _ in 0..100 {
+            upstream.write(&[0; 4096]);
+            stage.turns(1);
+            client.read(&mut Vec::new());
+        }
+        stage.after(Duration::from_secs(30));
+    }
+    assert_eq!(stage.refused(Reason::StalledFrame), 1);
+}
+
+#[test]
 fn a_large_frame_that_has_just_begun_is_not_slow() {
     let mut stage = Stage::new();
     let client = stage.client();
