@@ -156,6 +156,11 @@ impl<D: Driver> Io<D> {
         self.0.borrow_mut().outbound_bytes(socket).unwrap_or(0)
     }
 
+    /// Bytes that have left since the socket was opened; 0 when it is closed.
+    pub(super) fn sent_bytes(&self, socket: SocketId) -> usize {
+        self.0.borrow_mut().sent_bytes(socket)
+    }
+
     /// Waits until at most `bytes` are queued for sending; 0 waits until everything has left.
     ///
     /// # Errors

@@ -101,6 +101,18 @@ impl QueueArena {
         Some(slice)
     }
 
+    /// The first slice, or so much of it; `None` when nothing is queued or asked for.
+    pub(super) fn pop_at_most(&mut self, queue: &mut Queue, bytes: usize) -> Option<Slice> {
+        let first = self.slice_mut(queue.head)?;
+        if first.len() <= bytes {
+            return self.pop_front(queue);
+        }
+        let part = (bytes > 0).then(|| first.split_to(bytes))?;
+        queue.bytes -= bytes;
+        self.bytes -= bytes;
+        Some(part)
+    }
+
     pub(super) fn clear(&mut self, queue: &mut Queue) {
         while self.pop_front(queue).is_some() {}
     }
@@ -156,6 +168,20 @@ mod tests {
         }
         assert_eq!((arena.nodes.len(), arena.bytes()), (4, 0));
         assert!(first.is_empty() && second.is_empty());
+    }
+
+    #[test]
+    fn a_slice_leaves_in_parts_where_it_is_too_large() {
+        let pool = Pool::new(RingShape::PACKED);
+        let (mut arena, mut queue) = (QueueArena::default(), Queue::default());
+        arena.push_back(&mut queue, pool.copy_of(b"ab"));
+        arena.push_back(&mut queue, pool.copy_of(b"cdefg"));
+
+        for (most, part, left) in [(2, "ab", 5), (3, "cde", 2), (0, "", 2), (9, "fg", 0), (9, "", 0)] {
+            let popped = arena.pop_at_most(&mut queue, most);
+            assert_eq!(popped.as_deref().unwrap_or_default(), part.as_bytes());
+            assert_eq!((queue.bytes(), arena.bytes()), (left, left));
+        }
     }
 
     #[test]

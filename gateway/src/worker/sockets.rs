@@ -104,6 +104,8 @@ struct Socket {
     inbound: Queue,
     outbound: Queue,
     in_flight: usize,
+    /// Bytes that have left since it was opened.
+    sent: usize,
     /// Bytes that wait at its connection to be sent.
     waiting: usize,
     receive: Receive,
@@ -255,6 +257,11 @@ impl<D: Driver> State<D> {
         }
     }
 
+    /// Bytes that have left since the socket was opened.
+    pub(super) fn sent_bytes(&mut self, id: SocketId) -> usize {
+        find(&mut self.sockets, id).map_or(0, |socket| socket.sent)
+    }
+
     pub(super) fn shutdown_write(&mut self, id: SocketId) {
         if let Some(socket) = find(&mut self.sockets, id)
             && socket.shutdown == Shutdown::Open
@@ -328,7 +335,12 @@ impl<D: Driver> State<D> {
             if socket.connected && !socket.sending && !socket.outbound.is_empty() {
                 let queued = socket.outbound.bytes();
                 socket.sending = true;
-                self.driver.send(id, &mut || self.arena.pop_front(&mut socket.outbound));
+                let mut allowed = SEND_BYTES_MAX;
+                self.driver.send(id, &mut || {
+                    let piece = self.arena.pop_at_most(&mut socket.outbound, allowed)?;
+                    allowed -= piece.len();
+                    Some(piece)
+                });
                 socket.in_flight = queued - socket.outbound.bytes();
                 self.in_flight += socket.in_flight;
             }
@@ -445,6 +457,7 @@ impl<D: Driver> State<D> {
         let Some(socket) = entry.as_mut().filter(|socket| socket.id == id) else { return };
         let left = if over { socket.in_flight } else { bytes };
         socket.in_flight -= left;
+        socket.sent += left;
         self.in_flight -= left;
         if over {
             socket.sending = false;
@@ -502,6 +515,7 @@ impl Socket {
             inbound: Queue::default(),
             outbound: Queue::default(),
             in_flight: 0,
+            sent: 0,
             waiting: 0,
             receive: Receive::Off,
             stopping: false,
@@ -548,6 +562,10 @@ fn wake(schedule: &mut Schedule, socket: &Socket) {
         schedule.wake(task);
     }
 }
+
+/// Bytes of one send, at most: io_uring reports one when all of it has left, so this is the grain in which progress is
+/// seen. Above what may be queued for a socket, so that only large frames leave in parts.
+const SEND_BYTES_MAX: usize = 2 * budget::OUTBOUND_BYTES_MAX;
 
 /// How long receives may wait for a block before blocks are taken from those who hold them.
 const SHORTAGE_PATIENCE: Duration = Duration::from_millis(1);

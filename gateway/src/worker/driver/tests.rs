@@ -43,6 +43,7 @@ behaviours! {
     a_stalled_receiver_bounds_the_sender
     a_stalled_send_lets_go_of_the_ring
     a_stalled_connection_does_not_stop_others
+    a_large_send_shows_its_progress
     close_drops_a_send_in_flight
     a_close_ends_or_resets_the_connection
     a_closed_listener_refuses_and_old_connections_go_on
@@ -224,6 +225,20 @@ fn a_stalled_connection_does_not_stop_others<D: Kernel>(make: Make<D>) {
     drop(worker);
     drop(go);
     stalled.into_iter().for_each(|client| client.join().unwrap());
+}
+
+fn a_large_send_shows_its_progress<D: Kernel>(make: Make<D>) {
+    let worker = Worker::start(make, |io, accepted| {
+        boxed(async move {
+            io.send(accepted.socket, io.pool().slice_from(pattern(64 << 20)));
+            let seen = || io.sent_bytes(accepted.socket) >= 8 << 20;
+            future::poll_fn(|_| if seen() { Poll::Ready(()) } else { Poll::Pending }).await;
+            assert!(io.outbound_bytes(accepted.socket) > 0, "the client reads no further");
+        })
+    });
+    let mut client = worker.client();
+    client.read_exact(&mut vec![0; 8 << 20]).unwrap();
+    worker.until(|executor| executor.tasks() == 0);
 }
 
 fn close_drops_a_send_in_flight<D: Kernel>(make: Make<D>) {

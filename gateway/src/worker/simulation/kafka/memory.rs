@@ -63,6 +63,31 @@ fn a_client_that_does_not_read_its_answer_is_closed_as_an_idle_one() {
 }
 
 #[test]
+fn a_client_that_reads_slowly_is_not_idle() {
+    let mut stage = Stage::new();
+    let client = stage.client();
+    let request = stage.fetches(0, 1);
+    client.write(&request);
+    stage.turns(SETTLING_TURNS);
+    let (upstream, mut written) = (stage.upstream(), 0);
+    let mut answer = stage.answers(&request);
+    answer.resize(ANSWER_BYTES, 0);
+    answer[..4].copy_from_slice(&(ANSWER_BYTES as u32 - 4).to_be_bytes());
+    while written < answer.len() {
+        written += upstream.write(&answer[written..]);
+        stage.turns(1);
+    }
+
+    // The gateway has it all, and the client takes 8 KiB a minute.
+    let mut received = Vec::new();
+    while received.len() < answer.len() {
+        client.read(&mut received);
+        stage.after(Duration::from_secs(60));
+        assert_eq!(stage.refused(Reason::Idle), 0, "{} bytes have arrived", received.len());
+    }
+}
+
+#[test]
 fn answers_of_its_own_do_not_keep_the_gateway_from_the_upstream() {
     let mut stage = Stage::new();
     stage.worker.executor.io().state().limits = Limits { relaxed: LIMITS.pressed, ..LIMITS };
@@ -218,6 +243,41 @@ fn a_large_request_that_stops_ends_its_connection_whatever_comes_from_the_broker
         }
         stage.after(Duration::from_secs(30));
     }
+    assert_eq!(stage.refused(Reason::StalledFrame), 1);
+}
+
+#[test]
+fn a_large_request_whose_broker_takes_it_slowly_is_not_stalled() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let client = stage.client();
+    let frame = large_request(300_000);
+    stage.turns(SETTLING_TURNS);
+    stage.after(Duration::from_secs(29));
+    send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame);
+    let (upstream, mut forwarded) = (stage.upstream(), Vec::new());
+    // 16 KiB at a time, some 120 KiB from look to look: a tenth of the room for it is 102.4 KiB.
+    while forwarded.len() < frame.len() {
+        for _ in 0..2 {
+            upstream.read(&mut forwarded);
+            stage.turns(SETTLING_TURNS);
+        }
+        stage.after(Duration::from_secs(8));
+        assert_eq!(stage.refused(Reason::StalledFrame), 0, "{} bytes have left", forwarded.len());
+    }
+}
+
+#[test]
+fn a_large_request_that_its_broker_does_not_take_ends_its_connection() {
+    let mut stage = Stage::new();
+    stage.worker.executor.io().state().limits = LIMITS;
+    let client = stage.client();
+    send(&mut stage, std::slice::from_ref(&client), &mut [0], &large_request(300_000));
+    stage.after(Duration::from_secs(31));
+    stage.after(Duration::from_secs(60));
+    assert_eq!(stage.refused(Reason::StalledFrame), 0, "it has come meanwhile");
+
+    stage.after(Duration::from_secs(60));
     assert_eq!(stage.refused(Reason::StalledFrame), 1);
 }
 
