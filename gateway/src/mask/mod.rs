@@ -43,6 +43,9 @@ pub struct Edit {
     pub operator: OperatorIndex,
     /// What was found there.
     pub detector: DetectorIndex,
+    /// Whether it covers what was found beside that, too. Two such texts are the same only when they are byte for byte:
+    /// the detector says nothing of the rest.
+    pub is_united: bool,
 }
 
 /// What edits refer to: the operators of a policy, and its detectors as masking sees them.
@@ -50,12 +53,16 @@ pub struct Edit {
 pub struct Masking {
     operators: Vec<Operator>,
     subjects: Vec<Subject>,
+    /// The same detectors, for united edits.
+    united: Vec<Subject>,
 }
 
 impl Masking {
     /// No operators yet but [`OperatorIndex::REDACT`].
     pub fn new(subjects: Vec<Subject>) -> Self {
-        Self { operators: vec![Operator::Redact { with: CHAR_DEFAULT }], subjects }
+        let verbatim = |subject: &Subject| Subject { normal: Normal::Verbatim, ..subject.clone() };
+        let united = subjects.iter().map(verbatim).collect();
+        Self { operators: vec![Operator::Redact { with: CHAR_DEFAULT }], subjects, united }
     }
 
     /// Adds an operator.
@@ -74,8 +81,9 @@ impl Masking {
         &self.operators[usize::from(index.0)]
     }
 
-    fn subject(&self, index: DetectorIndex) -> &Subject {
-        &self.subjects[usize::from(index.0)]
+    fn subject(&self, edit: &Edit) -> &Subject {
+        let subjects = if edit.is_united { &self.united } else { &self.subjects };
+        &subjects[usize::from(edit.detector.0)]
     }
 }
 
@@ -158,7 +166,7 @@ impl Site<'_> {
         if self.span.end <= self.written_to {
             return self.written_to;
         }
-        let subject = masking.subject(edit.detector);
+        let subject = masking.subject(edit);
         let escapes = self.escapes(cursor);
         let number = number::token_around(self.text, &self.span)
             .filter(|token| cursor.seek(self.text, token.start) == Place::Number && cursor.token() == *token);
@@ -185,7 +193,7 @@ impl Site<'_> {
         in_number: bool,
         escapes: bool,
     ) -> &'m Operator {
-        let (subject, raw) = (masking.subject(edit.detector), &self.text[self.span.clone()]);
+        let (subject, raw) = (masking.subject(edit), &self.text[self.span.clone()]);
         match masking.operator(edit.operator) {
             Operator::Token(token) if !Token::fits(subject, raw, escapes, in_number) => {
                 if self.part == Part::Key { token.in_keys() } else { masking.operator(OperatorIndex::REDACT) }

@@ -44,6 +44,7 @@ fn mask_part(part: Part, text: &[u8], spans: &[(Range<usize>, Operator)]) -> Vec
         end: narrow(span.end),
         operator: masking.add(operator.clone()),
         detector: CARD,
+        is_united: false,
     };
     let edits: Vec<Edit> = spans.iter().map(edit).collect();
     let field = Field { record: 0, part, start: 0, end: narrow(text.len()) };

@@ -205,7 +205,7 @@ impl Judgement {
         scratch.found.push(Found { finding: *finding, rule, is_masked: self.masked_by.is_some() });
         if let Some((_, operator)) = self.masked_by {
             let Finding { field, start, end, detector } = *finding;
-            let edit = Edit { field, start, end, operator, detector };
+            let edit = Edit { field, start, end, operator, detector, is_united: false };
             scratch.claims.push(Claim { edit, level: self.level });
         }
     }

@@ -87,8 +87,9 @@ impl Resolver {
     fn unite(&mut self, cluster: &[Claim]) -> Edit {
         self.rank(cluster);
         let winner = cluster[self.ranked[0]].edit;
-        let end = cluster.iter().map(|claim| claim.edit.end).max();
-        Edit { start: cluster[0].edit.start, end: end.unwrap_or(winner.end), ..winner }
+        let start = cluster[0].edit.start;
+        let end = cluster.iter().map(|claim| claim.edit.end).max().unwrap_or(winner.end);
+        Edit { start, end, is_united: (start, end) != (winner.start, winner.end), ..winner }
     }
 
     fn rank(&mut self, cluster: &[Claim]) {
@@ -153,6 +154,7 @@ mod tests {
                 end,
                 operator: OperatorIndex(operator),
                 detector: DetectorIndex(0),
+                is_united: false,
             },
             level,
         };

@@ -79,7 +79,14 @@ impl Bench<'_> {
         masking: &Masking,
     ) -> bool {
         let Some(field) = value_of(text) else { return false };
-        let edit = |Finding { field, start, end, detector }| Edit { field, start, end, operator, detector };
+        let edit = |Finding { field, start, end, detector }| Edit {
+            field,
+            start,
+            end,
+            operator,
+            detector,
+            is_united: false,
+        };
         let edits: Vec<Edit> = self.find(text, detector).into_iter().map(edit).collect();
         let mut patches = Patches::default();
         if mask::apply(masking, text, &[field], &edits, &mut Cursor::default(), &mut patches).is_err() {

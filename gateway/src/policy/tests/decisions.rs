@@ -287,6 +287,36 @@ fn overlapping_findings_leave_nothing_of_either() {
     assert_eq!(output, "x [prefix]-****** y");
 }
 
+/// The number of a card is the same however it is written; what stands beside it in a record key is not.
+#[test]
+fn record_keys_in_which_findings_overlap_stay_apart() {
+    let policy = policy(
+        r#"
+        [[detector]]
+        id = "order"
+        pattern = 'order [A-Za-z-]+ \d{4}'
+        [[rule]]
+        id = "cards"
+        detectors = ["credit_card"]
+        level = "regulated"
+        mask = { operator = "hash", key = "pseudonyms" }
+        [[rule]]
+        id = "orders"
+        detectors = ["order"]
+        level = "internal"
+        mask = { operator = "hash", key = "pseudonyms" }
+    "#,
+    );
+    let hash = |key: &str| inspect(&policy, &SCOPE, &[(Part::Key, key)]).output.concat();
+    let texts = ["order ab-c", "order abc", "order ABC"];
+    let mut hashes: Vec<String> = texts.map(|text| hash(&format!("{text} 4111 1111 1111 1111"))).to_vec();
+    assert!(hashes.iter().all(|hash| hash.len() == 32), "one hash for all: {hashes:?}");
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), texts.len());
+    assert_eq!(hash("4111 1111 1111 1111"), hash("4111-1111-1111-1111"));
+}
+
 #[test]
 fn the_stronger_way_to_block_wins() {
     let block = |id: &str, on_block: &str| {
