@@ -122,11 +122,20 @@ fn read_replacement(document: &Document<'_>, table: &Table<'_, '_>) -> Option<Op
     Some(Operator::Replace(Replacement::new(with.value)))
 }
 
-/// The text stands in JSON strings as it is, so it must need no escape there.
+/// What would begin something in a URL, a form or XML, where a mask may stand.
+const CODES: [char; 3] = ['%', '&', '<'];
+
+/// The text stands in JSON strings, URLs and XML as it is, so it must need no escape there.
 fn check_replacement(document: &Document<'_>, with: Located<&str>) {
     if with.value.chars().any(|character| character.is_control() || matches!(character, '"' | '\\')) {
         document
             .mistake(with.at, "`with` stands inside JSON strings: no `\"`, no `\\`, no control characters");
+    }
+    if with.value.contains(CODES) {
+        document.mistake(
+            with.at,
+            "`with` stands inside URLs, forms and XML, too: no `%`, `&`, `<`; try `[{detector}]`",
+        );
     }
     if with.value.len() > REPLACEMENT_BYTES_MAX {
         document.mistake(with.at, format!("`with` has at most {REPLACEMENT_BYTES_MAX} bytes"));
@@ -136,18 +145,20 @@ fn check_replacement(document: &Document<'_>, with: Located<&str>) {
     }
 }
 
-/// `char`: one printable ASCII character that JSON need not escape, and no digit: digits are what is hidden.
+/// `char`: one printable ASCII character that need not be escaped where it stands, and no digit: digits are what is
+/// hidden.
 fn read_char(document: &Document<'_>, table: &Table<'_, '_>) -> Option<u8> {
     if !table.has("char") {
         return Some(crate::mask::CHAR_DEFAULT);
     }
     let found = table.string("char")?;
     match found.value.as_bytes() {
-        [byte @ (b' ' | b'!' | b'#'..=b'/' | b':'..=b'[' | b']'..=b'~')] => Some(*byte),
+        [byte @ b' '..=b'~'] if !byte.is_ascii_digit() && !b"\"\\%&<".contains(byte) => Some(*byte),
         _ => {
             document.mistake(
                 found.at,
-                "`char` is one printable ASCII character, but no digit, `\"` or `\\`; `*` by default",
+                "`char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which \
+                 begin or end something in JSON, URLs or XML; `*` by default",
             );
             None
         }

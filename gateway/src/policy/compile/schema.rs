@@ -129,7 +129,9 @@ fn mask_key(key: &str) -> Value {
     let (sides, lengths) = (masks::KEEP_RANGE, masks::HASH_LENGTH_RANGE);
     match key {
         "operator" => text(),
-        "char" => about("Stands in for letters and digits; * by default.", matching(r"^[ !#-/:-\[\]-~]$")),
+        "char" => {
+            about("Stands in for letters and digits; * by default.", matching(r"^[ !#$'-/:;=-\[\]-~]$"))
+        }
         "first" => about("Letters and digits that stay in front.", integer(*sides.start(), *sides.end())),
         "last" => about("Letters and digits that stay at the end.", integer(*sides.start(), *sides.end())),
         "key" => about("Id of a [[key]] of the configuration.", text()),

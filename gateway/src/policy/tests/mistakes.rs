@@ -27,7 +27,7 @@ fn mistakes(source: &str) -> Vec<String> {
 
 #[test]
 fn every_mistake_has_its_place_and_says_what_is_allowed() {
-    let table: [(&str, &str, &str); 48] = [
+    let table: [(&str, &str, &str); 50] = [
         ("version = 1", "", "p.toml:1:1: the file needs `version`: `version = 1`"),
         ("version = 1", "version = 2", "p.toml:1:11: `version` must be an integer from 1 to 1, not 2"),
         (
@@ -202,12 +202,22 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"redact\", char = \"**\" }",
-            "p.toml:12:38: `char` is one printable ASCII character, but no digit, `\"` or `\\`; `*` by default",
+            "p.toml:12:38: `char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which begin or end something in JSON, URLs or XML; `*` by default",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"replace\", with = '\"x\"' }",
             "p.toml:12:39: `with` stands inside JSON strings: no `\"`, no `\\`, no control characters",
+        ),
+        (
+            "last = 4",
+            "char = \"&\"",
+            "p.toml:12:47: `char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which begin or end something in JSON, URLs or XML; `*` by default",
+        ),
+        (
+            "{ operator = \"keep\", first = 6, last = 4 }",
+            "{ operator = \"replace\", with = '<{detector}>' }",
+            "p.toml:12:39: `with` stands inside URLs, forms and XML, too: no `%`, `&`, `<`; try `[{detector}]`",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",

@@ -212,7 +212,7 @@ impl Planner<'_> {
     fn value(&self, topic: &str) -> (Bytes, Option<Bytes>) {
         let (before, after) = match (self.network.random(5), topic) {
             (0, "masked") => (CARD, Some("\"**** **** **** ****\"")),
-            (1, "masked") => (MAIL, Some("\"<email>\"")),
+            (1, "masked") => (MAIL, Some("\"[email]\"")),
             (0, "refused") => (CARD, None),
             (0, "stubbed") => {
                 return (format!("{{\"pan\":{CARD}}}").into(), Some("{\"blocked\":\"stub\"}".into()));

@@ -367,5 +367,5 @@ mask = { operator = "redact" }
 id = "addresses"
 detectors = ["email"]
 level = "confidential"
-mask = { operator = "replace", with = "<{detector}>" }
+mask = { operator = "replace", with = "[{detector}]" }
 "#;
