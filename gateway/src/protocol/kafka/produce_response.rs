@@ -92,12 +92,6 @@ impl ProduceAnswer {
         self.partitions[position].error = Some(error);
     }
 
-    /// True when no partition is left for the broker.
-    #[cfg(test)]
-    pub(crate) fn is_local(&self) -> bool {
-        self.partitions.iter().all(|partition| partition.error.is_some())
-    }
-
     /// Appends the response when nothing went to the broker.
     pub fn write_local(&self, out: &mut Vec<u8>) {
         let start = out.len();
