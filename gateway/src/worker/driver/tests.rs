@@ -174,8 +174,10 @@ fn a_stalled_send_lets_go_of_the_ring<D: Kernel>(make: Make<D>) {
     let (go, upstream) = stalled_server();
     let worker = Worker::start(make, relay(upstream));
     let sending = Sending::start(worker.client());
-    worker.until(|executor| executor.io().queued_bytes() > budget::OUTBOUND_BYTES_MAX);
-    assert!(worker.run(|executor| executor.io().pool().bytes().ring_held) > BEING_FILLED);
+    worker.until(|executor| {
+        let io = executor.io();
+        io.queued_bytes() > budget::OUTBOUND_BYTES_MAX && io.pool().bytes().ring_held > BEING_FILLED
+    });
 
     worker.until(|executor| {
         executor.io().state().let_go_of_the_ring(Instant::now());
