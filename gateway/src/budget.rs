@@ -7,6 +7,7 @@
 //! + QUEUED_BYTES_MAX         bytes queued on the worker's sockets, and answers that wait for their client
 //! + LARGE_REQUEST_BYTES_MAX  requests above 256 KiB that have not left
 //! + LARGE_ANSWER_BYTES_MAX   answers above 256 KiB that have not come to their end
+//! + AUDIT_BYTES_MAX          audit batches that wait for their next use
 //! ```
 //!
 //! Beyond the sum, each connection may hold what it is entitled to alone: the two `*_BYTES_PRESSED` bounds of
@@ -54,13 +55,29 @@ pub const OUTBOUND_BYTES_PRESSED: usize = 16 * KIB;
 /// connection keeps for a hundred bytes.
 pub const SMALL_PIECE_BYTES: usize = 2 * KIB;
 
+/// Audit batches that a worker keeps beside the one it fills: so many may be under way to the control thread while it is
+/// busy, before one has to be allocated.
+pub const SPARE_AUDITS: usize = 16;
+
+/// Memory kept of one of the three buffers of an audit batch, bytes: 10,000 findings, one in 200 bytes of a turn that
+/// takes the whole ring.
+pub const AUDIT_KEPT_BYTES: usize = 256 * KIB;
+
+/// Memory of the audit batches of one worker that are empty.
+pub const AUDIT_BYTES_MAX: usize = (SPARE_AUDITS + 1) * 3 * AUDIT_KEPT_BYTES;
+
 /// Memory kept of one reused buffer, bytes: room for the text of a batch at the default limit of brokers (1 MiB), twice.
 pub const KEPT_BYTES: usize = 2 * MIB;
 
 /// Empties `buffer` for its next use. Beyond [`KEPT_BYTES`] its memory goes once a use has done without it, so that
 /// neither one large batch is paid for ever nor each of many allocates anew.
 pub fn reuse<T>(buffer: &mut Vec<T>) {
-    let kept = KEPT_BYTES / size_of::<T>().max(1);
+    reuse_within(buffer, KEPT_BYTES);
+}
+
+/// As [`reuse`], with a bound of its own for buffers of which there are many.
+pub fn reuse_within<T>(buffer: &mut Vec<T>, kept_bytes: usize) {
+    let kept = kept_bytes / size_of::<T>().max(1);
     if buffer.len() <= kept && buffer.capacity() > kept {
         buffer.shrink_to(kept);
     }
@@ -73,7 +90,8 @@ pub const WORKER_BYTES_MAX: usize = RING_BYTES
     + HEAP_FREE_BYTES_MAX
     + QUEUED_BYTES_MAX
     + LARGE_REQUEST_BYTES_MAX
-    + LARGE_ANSWER_BYTES_MAX;
+    + LARGE_ANSWER_BYTES_MAX
+    + AUDIT_BYTES_MAX;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

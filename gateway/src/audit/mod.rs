@@ -96,9 +96,9 @@ impl AuditBatch {
 
     /// Forgets the entries and keeps the memory, but for that of a single large batch.
     pub fn clear(&mut self) {
-        budget::reuse(&mut self.partitions);
-        budget::reuse(&mut self.runs);
-        budget::reuse(&mut self.findings);
+        budget::reuse_within(&mut self.partitions, budget::AUDIT_KEPT_BYTES);
+        budget::reuse_within(&mut self.runs, budget::AUDIT_KEPT_BYTES);
+        budget::reuse_within(&mut self.findings, budget::AUDIT_KEPT_BYTES);
     }
 }
 

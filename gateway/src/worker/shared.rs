@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::transport::Transport;
 use crate::audit::AuditBatch;
+use crate::budget;
 use crate::inspect::{Inspector, Sender};
 use crate::mailbox::{ToControl, WorkerMailbox};
 use crate::protocol::kafka::rewrite::Directory;
@@ -18,8 +19,6 @@ use crate::topology::{CurrentTopology, Learned, TopicId, Topology};
 /// Host that stands for a broker whose port the gateway cannot bind: only this broker is out of reach, not the whole
 /// metadata response (RFC 2606 reserves `.invalid`).
 const NO_PORT_HOST: &str = "broker-without-port.invalid";
-/// Audit batches that a worker has from the start: so many may be under way to the control thread while it is busy.
-const SPARE_AUDITS: usize = 16;
 
 /// One configured listener, as the workers need it.
 #[derive(Debug)]
@@ -108,7 +107,7 @@ impl Shared {
             listeners: listeners.into_iter().map(state).collect(),
             inspector: RefCell::new(inspector),
             audit: RefCell::default(),
-            spare_audits: RefCell::new((0..SPARE_AUDITS).map(|_| Box::default()).collect()),
+            spare_audits: RefCell::new((0..budget::SPARE_AUDITS).map(|_| Box::default()).collect()),
             outbox: RefCell::default(),
             behind: Cell::new(false),
             anonymous: "User:ANONYMOUS".into(),
@@ -235,9 +234,13 @@ impl Shared {
         self.outbox.borrow_mut().push_back(message);
     }
 
-    /// An emptied audit batch came back.
+    /// An emptied audit batch came back. It is kept, unless the control thread was so far behind that others had to be
+    /// allocated meanwhile.
     pub(super) fn return_audit(&self, batch: Box<AuditBatch>) {
-        self.spare_audits.borrow_mut().push(batch);
+        let mut spares = self.spare_audits.borrow_mut();
+        if spares.len() < budget::SPARE_AUDITS {
+            spares.push(batch);
+        }
     }
 
     /// Hands over what was decided and everything queued, as far as the mailbox takes it. True when the control
@@ -313,6 +316,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::audit::Run;
     use crate::policy::{Keys, Policy};
 
     fn worker(topology: &Arc<CurrentTopology>) -> Shared {
@@ -335,6 +339,21 @@ mod tests {
         };
         let listeners = vec![(Arc::new(settings), topology.clone())];
         Shared::new(Arc::default(), None, listeners, Inspector::new(policy, scratch))
+    }
+
+    #[test]
+    fn audit_batches_of_a_time_of_congestion_do_not_stay() {
+        let worker = worker(&Arc::default());
+        for _ in 0..100 {
+            let mut batch = Box::<AuditBatch>::default();
+            batch.runs.reserve(1 << 20);
+            batch.clear();
+            worker.return_audit(batch);
+        }
+        let spares = worker.spare_audits.borrow();
+        let bytes = |batch: &AuditBatch| batch.runs.capacity() * size_of::<Run>();
+        assert_eq!(spares.len(), budget::SPARE_AUDITS);
+        assert!(spares.iter().all(|batch| bytes(batch) <= budget::AUDIT_KEPT_BYTES));
     }
 
     #[test]
