@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import sys
-import time
 
 from aiokafka import AIOKafkaProducer
 
@@ -49,10 +48,10 @@ async def produce(options):
 
 async def send_all(producer, options):
     waiting = []
-    started = time.monotonic()
+    pace = common.Pace(options)
     for index, (identity, key, value, headers) in enumerate(common.read(options.records)):
-        if options.rate:
-            await asyncio.sleep(common.pace(options.rate, started, index))
+        while wait := pace.wait(index):
+            await asyncio.sleep(wait)
         answer = await producer.send(options.topic, key=key, value=value, headers=headers)
         waiting.append((identity, answer))
         if options.batch and (index + 1) % options.batch == 0:

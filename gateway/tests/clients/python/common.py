@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 
@@ -19,6 +20,7 @@ def options():
     parser.add_argument("--transactional-id")
     parser.add_argument("--batch", type=int, default=0, help="wait for the answers after so many records")
     parser.add_argument("--rate", type=int, default=0, help="records per second; 0: as fast as it goes")
+    parser.add_argument("--gate", help="file: records behind the first wait until it is there")
     parser.add_argument("--tls-ca")
     parser.add_argument("--tls-identity", help="certificate and key that the client shows, one PEM file")
     parser.add_argument("--sasl-user")
@@ -47,9 +49,19 @@ def linger_ms(options):
     return 500 if options.batch else 5
 
 
-def pace(rate, started, index):
-    """Seconds to wait so that record `index` leaves at the asked rate."""
-    return max(0.0, started + index / rate - time.monotonic()) if rate else 0.0
+class Pace:
+    """When records leave: at the asked rate, which counts from the gate on."""
+
+    def __init__(self, options):
+        self.rate, self.gate, self.started = options.rate, options.gate, time.monotonic()
+
+    def wait(self, index):
+        """Seconds to wait before it is asked again whether record `index` may leave; 0 when it may."""
+        if self.gate and index == 1:
+            if not os.path.exists(self.gate):
+                return 0.01
+            self.gate, self.started = None, time.monotonic()
+        return max(0.0, self.started + index / self.rate - time.monotonic()) if self.rate else 0.0
 
 
 def acknowledged(identity, partition, offset):

@@ -50,9 +50,11 @@ def produce(options):
 
         return answered
 
-    started = time.monotonic()
+    pace = common.Pace(options)
     for index, (identity, key, value, headers) in enumerate(common.read(options.records)):
-        producer.poll(common.pace(options.rate, started, index))
+        while wait := pace.wait(index):
+            producer.poll(wait)
+        producer.poll(0)
         while True:
             try:
                 producer.produce(

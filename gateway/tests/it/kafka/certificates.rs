@@ -58,7 +58,7 @@ fn a_client_without_a_certificate_of_the_authority_is_refused() {
             Err(_) => true,
         };
         assert!(refused, "{topic}");
-        assert!(!world.has_records(topic), "{topic}");
+        assert_eq!(world.stored_bytes(topic), 0, "{topic}");
     }
 }
 

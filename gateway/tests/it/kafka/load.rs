@@ -1,5 +1,6 @@
 //! Producers that keep sending while something happens to the brokers, and what arrived of it.
 
+use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -34,8 +35,9 @@ struct Producer {
 }
 
 impl Load<'_> {
-    /// Lets `event` happen once every producer has records at the broker. Returns what is wrong when all have come
-    /// to their end: a producer that failed, and all that the judge finds.
+    /// Lets `event` happen while every producer sends: none goes on from its first record before all have come that
+    /// far, however long the slowest takes to start. Returns what is wrong when all have come to their end: a producer
+    /// that failed, and all that the judge finds.
     pub(super) fn during(
         &self,
         world: &mut World,
@@ -47,14 +49,13 @@ impl Load<'_> {
         world.create_topics(&topics.join(","), self.partitions, &[]);
         let sent = small_records(self.seconds * RATE);
         let file = world.file(self.name, sent.iter().map(|planted| &planted.sent));
+        let gate = &world.path(&format!("{}.gate", self.name));
         let ends = thread::scope(|scope| {
             let running: Vec<_> =
-                producers.iter().map(|producer| scope.spawn(|| producer.produce(&file))).collect();
-            wait_for_records(world, &topics);
-            assert!(
-                !running.iter().any(|producer| producer.is_finished()),
-                "nothing is sent during the event"
-            );
+                producers.iter().map(|producer| scope.spawn(|| producer.produce(&file, gate))).collect();
+            let first = wait_for_more(world, &topics, &vec![0; topics.len()]);
+            fs::write(gate, "").unwrap();
+            wait_for_more(world, &topics, &first);
             event(world);
             running.into_iter().map(|producer| producer.join().unwrap()).collect::<Vec<_>>()
         });
@@ -81,8 +82,8 @@ impl Load<'_> {
 }
 
 impl Producer {
-    fn produce(&self, file: &Path) -> anyhow::Result<Vec<Answer>> {
-        let options = ["--idempotent", "--rate", &RATE.to_string()];
+    fn produce(&self, file: &Path, gate: &Path) -> anyhow::Result<Vec<Answer>> {
+        let options = ["--idempotent", "--rate", &RATE.to_string(), "--gate", &gate.display().to_string()];
         world::produce(&self.clients, self.library, &self.bootstrap, &self.topic, file, &options)
     }
 
@@ -106,9 +107,15 @@ fn small_records(count: usize) -> Vec<Planted> {
     generate(SEED, count).into_iter().filter(is_small).collect()
 }
 
-fn wait_for_records(world: &World, topics: &[&str]) {
-    let all = || Ok(topics.iter().all(|topic| world.has_records(topic)));
-    wait::until("records of every producer", Duration::from_secs(30), all).unwrap();
+/// Waits until broker 1 holds more of each topic than it did, and returns how much it holds.
+fn wait_for_more(world: &World, topics: &[&str], held: &[u64]) -> Vec<u64> {
+    let mut now = Vec::new();
+    wait::until("records of every producer", STARTING_TIME_MAX, || {
+        now = topics.iter().map(|topic| world.stored_bytes(topic)).collect();
+        Ok(now.iter().zip(held).all(|(now, held)| now > held))
+    })
+    .unwrap();
+    now
 }
 
 /// Refusals that no event at a broker explains.
@@ -120,6 +127,8 @@ fn unexpected_refusals(gateway: &Gateway) -> Vec<String> {
 
 /// Libraries that say at which offset each record was acknowledged, and whose idempotent producers survive faults.
 const LIBRARIES: [Library; 3] = [Library::Java, Library::Librdkafka, Library::FranzGo];
+/// Far above what the programs of all producers need to start on a busy machine.
+const STARTING_TIME_MAX: Duration = Duration::from_secs(90);
 /// Records per second of one producer.
 const RATE: usize = 200;
 const SEED: u64 = 67;

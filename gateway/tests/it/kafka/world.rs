@@ -103,9 +103,14 @@ impl World {
         self.clients.java::<serde_json::Value>("create", &arguments).unwrap();
     }
 
+    /// Where a file of this name is, or will be.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// Writes a text file.
     pub(super) fn text(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.join(name);
+        let path = self.path(name);
         std::fs::write(&path, text).unwrap();
         path
     }
@@ -173,10 +178,10 @@ impl World {
         self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
     }
 
-    /// Whether broker 1 has stored something for a topic.
-    pub(super) fn has_records(&self, topic: &str) -> bool {
+    /// Bytes that broker 1 has stored for a topic.
+    pub(super) fn stored_bytes(&self, topic: &str) -> u64 {
         let bytes = |segment: &PathBuf| std::fs::metadata(segment).map_or(0, |found| found.len());
-        self.segments(topic).iter().any(|segment| bytes(segment) > 0)
+        self.segments(topic).iter().map(bytes).sum()
     }
 
     /// The first segment of each partition that broker 1 has of a topic.

@@ -72,7 +72,7 @@ func produce(client *kgo.Client, o records.Options) {
 	var answers sync.WaitGroup
 	started := time.Now()
 	for i, record := range o.Read() {
-		o.Pace(started, i)
+		o.Pace(&started, i)
 		answers.Add(1)
 		client.Produce(ctx, convert(record), func(sent *kgo.Record, err error) {
 			defer answers.Done()

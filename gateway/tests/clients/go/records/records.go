@@ -27,6 +27,7 @@ type Options struct {
 	Transaction  string
 	Batch        int
 	Rate         int
+	Gate         string
 	CA           string
 	Identity     string
 	SASLUser     string
@@ -66,6 +67,7 @@ func Parse() Options {
 	f.StringVar(&o.Transaction, "transactional-id", "", "one transaction around all records")
 	f.IntVar(&o.Batch, "batch", 0, "wait for the answers after so many records; 0: never")
 	f.IntVar(&o.Rate, "rate", 0, "records per second; 0: as fast as it goes")
+	f.StringVar(&o.Gate, "gate", "", "file: records behind the first wait until it is there")
 	f.StringVar(&o.CA, "tls-ca", "", "authority of the server's certificate, PEM; without: plain")
 	f.StringVar(&o.Identity, "tls-identity", "", "certificate and key that the client shows, one PEM file")
 	f.StringVar(&o.SASLUser, "sasl-user", "", "user; without: no SASL")
@@ -129,11 +131,22 @@ func (o Options) Linger() time.Duration {
 	return 5 * time.Millisecond
 }
 
-// Pace sleeps so that record number i leaves at the asked rate.
-func (o Options) Pace(started time.Time, i int) {
+// Pace sleeps so that record number i leaves at the asked rate, which counts from the gate on.
+func (o Options) Pace(started *time.Time, i int) {
+	if o.Gate != "" && i == 1 {
+		for !exists(o.Gate) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		*started = time.Now()
+	}
 	if o.Rate > 0 {
 		time.Sleep(time.Until(started.Add(time.Duration(i) * time.Second / time.Duration(o.Rate))))
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 var out = struct {

@@ -64,7 +64,7 @@ func produce(producer sarama.AsyncProducer, o records.Options) {
 	}
 	started := time.Now()
 	for i, record := range o.Read() {
-		o.Pace(started, i)
+		o.Pace(&started, i)
 		for sent := false; !sent; {
 			select {
 			case producer.Input() <- convert(o.Topic, record):

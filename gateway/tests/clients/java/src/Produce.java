@@ -43,6 +43,12 @@ final class Produce {
         try (var lines = Files.lines(Path.of(options.text("records")))) {
             for (String line : (Iterable<String>) lines::iterator) {
                 JsonNode record = Rig.json().readTree(line);
+                if (index == 1 && options.has("gate")) {
+                    while (!Files.exists(Path.of(options.text("gate")))) {
+                        Thread.sleep(10);
+                    }
+                    started = System.nanoTime();
+                }
                 if (rate > 0) {
                     long due = started + index * 1_000_000_000L / rate;
                     Thread.sleep(Math.max(0, (due - System.nanoTime()) / 1_000_000));
