@@ -1,9 +1,9 @@
 //! Reads `[[detector]]` tables: those of `policies/detectors/*.toml` and those of policies have one form.
 
-use super::context::Words;
 use super::edges::Edges;
 use super::shapes::Trigger;
 use super::validate::Validator;
+use super::words::Words;
 use super::{Context, DetectorSpec, Family, Shape};
 use crate::document::{Located, Table};
 use crate::payload::Level;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use regex_syntax::hir::Hir;
 
 use super::automaton::{AUTOMATON_BYTES_MAX, ByteSet, Forward};
-use super::context::{WordSet, Words};
 use super::edges::Edges;
 use super::hyperscan::{Database, Expression};
 use super::numbers::Numbers;
@@ -17,6 +16,7 @@ use super::shapes::{Minimum, Trigger};
 use super::trigrams::Trigrams;
 use super::validate::Validator;
 use super::values::ValueList;
+use super::words::{WordSet, Words};
 use super::{Context, DetectorSpec, EngineError, SelfTestError, self_test};
 use crate::payload::DetectorIndex;
 

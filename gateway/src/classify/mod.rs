@@ -42,6 +42,7 @@ mod trigrams;
 mod unescaped;
 mod validate;
 pub mod values;
+mod words;
 mod work;
 
 pub use edges::Edges;

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 
 use regex::bytes::Regex;
 
-use super::context::{self, Words};
+use super::context;
 use super::spec::AFTER_BYTES_MAX;
 use super::unescaped::Unescaped;
 use super::validate::Match;
+use super::words::Words;
 use super::{Context, DetectorSpec, Shape};
 use crate::payload::{DetectorIndex, Field, Finding};
 

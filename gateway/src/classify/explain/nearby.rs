@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::classify::context::{self, Words};
+use crate::classify::context;
 use crate::classify::validate::Match;
+use crate::classify::words::Words;
 
 /// A context word near a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
