@@ -78,7 +78,20 @@ pub(super) fn value_of(text: &[u8], operator: usize) -> usize {
 }
 
 /// The last three letters of the key before the operator at `operator`, lower case.
+#[inline]
 pub(super) fn key_end(text: &[u8], operator: usize) -> Option<[u8; 3]> {
+    let before = &text[..operator];
+    match before.strip_suffix(b"\"").unwrap_or(before) {
+        // Nearly every key: the same as below, at a fraction of its cost.
+        [.., one, two, three] if [one, two, three].iter().all(|byte| byte.is_ascii_alphabetic()) => {
+            Some([*one, *two, *three].map(|byte| byte.to_ascii_lowercase()))
+        }
+        _ => key_end_anyhow(text, operator),
+    }
+}
+
+/// As [`key_end`], whatever stands between key and operator, and between letters.
+fn key_end_anyhow(text: &[u8], operator: usize) -> Option<[u8; 3]> {
     let first = operator - run_back(text, operator, OPERATOR_BYTES_MAX, is_operator);
     let end = first - run_back(text, first, OPENING_BYTES_MAX, is_opening);
     let name = text[..end].iter().rev().take(KEY_BYTES_MAX).take_while(|byte| is_name_byte(**byte));
@@ -535,6 +548,27 @@ mod tests {
             let naive = Arrays::default().decider(text.as_bytes(), comma);
             assert_eq!(arrays.decider(text.as_bytes(), comma), naive, "comma at {comma}");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_key_is_the_same_however_it_is_found() {
+        for text in [
+            r#""key":"#,
+            "key=",
+            r#""my_Key":"#,
+            r#"k3y":"#,
+            "ab=",
+            r#""":"#,
+            "",
+            r#"\"key\":"#,
+            "a-b c =",
+            "kéy:",
+        ] {
+            let operator = text.len().saturating_sub(1);
+            let naive = key_end_anyhow(text.as_bytes(), operator);
+            assert_eq!(key_end(text.as_bytes(), operator), naive, "{text}");
+        }
+        assert_eq!(key_end(br#""Key":"#, 5), Some(*b"key"));
     }
 
     #[test]
