@@ -36,8 +36,8 @@ struct Producer {
 
 impl Load<'_> {
     /// Lets `event` happen while every producer sends: none goes on from its first record before all have come that
-    /// far, however long the slowest takes to start. Returns what is wrong when all have come to their end: a producer
-    /// that failed, and all that the judge finds.
+    /// far, however long the slowest takes to start, and it happens when all are in full swing. Returns what is wrong
+    /// when all have come to their end: a producer that failed, and all that the judge finds.
     pub(super) fn during(
         &self,
         world: &mut World,
@@ -55,7 +55,8 @@ impl Load<'_> {
                 producers.iter().map(|producer| scope.spawn(|| producer.produce(&file, gate))).collect();
             let first = wait_for_more(world, &topics, &vec![0; topics.len()]);
             fs::write(gate, "").unwrap();
-            wait_for_more(world, &topics, &first);
+            // In full swing: the first batches of a producer, in flight when its broker stops, are another story.
+            (0..BATCHES_BEFORE).fold(first, |held, _| wait_for_more(world, &topics, &held));
             event(world);
             running.into_iter().map(|producer| producer.join().unwrap()).collect::<Vec<_>>()
         });
@@ -129,6 +130,8 @@ fn unexpected_refusals(gateway: &Gateway) -> Vec<String> {
 const LIBRARIES: [Library; 3] = [Library::Java, Library::Librdkafka, Library::FranzGo];
 /// Far above what the programs of all producers need to start on a busy machine.
 const STARTING_TIME_MAX: Duration = Duration::from_secs(90);
+/// Batches that every producer has sent at least before something happens.
+const BATCHES_BEFORE: usize = 10;
 /// Records per second of one producer.
 const RATE: usize = 200;
 const SEED: u64 = 67;
