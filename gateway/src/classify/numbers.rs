@@ -22,7 +22,7 @@ const SECOND_MAX: usize = 15;
 #[derive(Debug)]
 pub(super) struct Numbers {
     /// Index into `lists`, by [`Signature::index`].
-    by_signature: Vec<u16>,
+    by_signature: Vec<u32>,
     lists: Vec<Box<[u16]>>,
 }
 
@@ -132,17 +132,19 @@ fn run(text: &[u8], most: usize) -> usize {
 impl Numbers {
     /// A table for `members`, indices into `groups`.
     pub(super) fn new(groups: &[Group], members: &[u16]) -> Self {
+        let walk = |member: &u16| Walk::new(&groups[usize::from(*member)]);
+        let (told, any): (Vec<u16>, Vec<u16>) = members.iter().partition(|member| walk(member).is_some());
         let mut table = vec![Vec::new(); SIGNATURES];
-        for member in members {
-            allowed(&groups[usize::from(*member)], |signature| table[signature.index()].push(*member));
+        for member in told {
+            walk(&member).into_iter().for_each(|walk| walk.allowed(|at| table[at.index()].push(member)));
         }
-        let mut ids: HashMap<Vec<u16>, u16> = HashMap::new();
+        let mut ids: HashMap<Vec<u16>, u32> = HashMap::new();
         let mut lists: Vec<Box<[u16]>> = Vec::new();
-        let mut id_of = |mut list: Vec<u16>| {
-            list.dedup();
+        let mut id_of = |list: Vec<u16>| {
             *ids.entry(list).or_insert_with_key(|list| {
-                lists.push(list.as_slice().into());
-                lists.len() as u16 - 1
+                // Of some groups nothing can be said: any number may be theirs.
+                lists.push(list.iter().chain(&any).copied().collect());
+                u32::try_from(lists.len() - 1).expect("there are no more lists than signatures")
             })
         };
         let by_signature = table.into_iter().map(&mut id_of).collect();
@@ -152,34 +154,8 @@ impl Numbers {
     /// The groups that may match a number whose first digit is at `place` of `field`.
     #[inline]
     pub(super) fn groups(&self, field: &[u8], place: usize) -> &[u16] {
-        &self.lists[usize::from(self.by_signature[Signature::of(field, place).index()])]
-    }
-}
-
-/// Calls `allow` with every signature with which `group` may match.
-fn allowed(group: &Group, mut allow: impl FnMut(Signature)) {
-    let walk = Walk::new(group);
-    for before in Kind::ALL {
-        for leading in 0..=9 {
-            let mut allow = |first, after, second| allow(Signature { before, leading, first, after, second });
-            match walk.states_at(before) {
-                None => every_ending(allow),
-                Some(states) => {
-                    let digit = [b'0' + leading as u8];
-                    walk.endings(group.forward.step(&states, &digit), &mut allow);
-                }
-            }
-        }
-    }
-}
-
-/// Calls `allow(first, after, second)` for all there are.
-fn every_ending(mut allow: impl FnMut(usize, Kind, usize)) {
-    for first in 0..=FIRST_MAX {
-        for after in Kind::ALL {
-            let seconds = if (after as usize) < Kind::SEPARATORS { SECOND_MAX } else { 0 };
-            (0..=seconds).for_each(|second| allow(first, after, second));
-        }
+        let list = self.by_signature[Signature::of(field, place).index()];
+        &self.lists[list as usize]
     }
 }
 
@@ -187,6 +163,8 @@ fn every_ending(mut allow: impl FnMut(usize, Kind, usize)) {
 struct Walk<'a> {
     group: &'a Group,
     forward: &'a Forward,
+    /// From the place back to the start, bytes.
+    back: usize,
     /// Bytes of each kind, as many as it tells apart.
     digits: Vec<u8>,
     no_digits: Vec<u8>,
@@ -195,26 +173,40 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(group: &'a Group) -> Self {
+    /// `None` when the start is at no fixed distance, or a match may end within a run.
+    fn new(group: &'a Group) -> Option<Self> {
+        let Reach::Match(Back::Bytes(back)) = group.reach else { return None };
         let forward = &group.forward;
-        Self {
+        (group.edges != Edges::None).then(|| Self {
             group,
             forward,
+            back,
             digits: forward.distinct(|byte| byte.is_ascii_digit()),
             no_digits: forward.distinct(|byte| !byte.is_ascii_digit()),
             words: forward.distinct(|byte| is_word(byte) && !byte.is_ascii_digit()),
             others: forward.distinct(|byte| Kind::of(Some(&byte)) == Kind::Other),
+        })
+    }
+
+    /// Calls `allow` with every signature with which the group may match, each once.
+    fn allowed(&self, mut allow: impl FnMut(Signature)) {
+        for before in Kind::ALL {
+            let states = self.states_at(before);
+            for leading in 0..10 {
+                let digit = [b'0' + leading as u8];
+                self.endings(self.forward.step(&states, &digit), &mut |first, after, second| {
+                    allow(Signature { before, leading, first, after, second });
+                });
+            }
         }
     }
 
-    /// The states at a place that a byte of kind `before` precedes; `None` when anything may match there.
-    fn states_at(&self, before: Kind) -> Option<States> {
-        let Reach::Match(Back::Bytes(back)) = &self.group.reach else { return None };
+    /// The states at a place that a byte of kind `before` precedes.
+    fn states_at(&self, before: Kind) -> States {
         let any = self.forward.distinct(|_| true);
         let last = self.forward.distinct(|byte| Kind::of(Some(&byte)) == before);
         let step = |states, left| self.forward.step(&states, if left == 0 { &last } else { &any });
-        let states = (0..*back).rev().fold(self.forward.all_starts(), step);
-        (self.group.edges != Edges::None).then_some(states)
+        (0..self.back).rev().fold(self.forward.all_starts(), step)
     }
 
     /// Calls `allow(first, after, second)` for the ways in which a number may go on whose first digit has led to
