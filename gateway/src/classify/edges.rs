@@ -68,7 +68,7 @@ impl Edges {
             Self::Address => {
                 let dotted = matches!(after, b'.' | b':') && second.is_ascii_alphanumeric();
                 let port = after == b':' && is_port(field, end + 1);
-                let hyphenated = after == b'-' && second.is_ascii_alphabetic();
+                let hyphenated = after == b'-' && begins_name(&field[end + 1..]);
                 let colons = after == b':' && second == b':';
                 !(is_word(after) || dotted && !port || hyphenated || colons)
             }
@@ -138,7 +138,10 @@ fn continues_address(field: &[u8], start: usize) -> bool {
     let second = byte(field, start, 2);
     match byte(field, start, 1) {
         b'.' => is_word(second),
-        b':' => second == b':' || second.is_ascii_hexdigit() && !is_key_end(field, start - 1),
+        b':' => {
+            second == b':'
+                || second.is_ascii_hexdigit() && !is_key_end(field, start - 1) && !is_apart(field, start)
+        }
         b'-' => second.is_ascii_alphabetic(),
         _ => false,
     }
@@ -148,6 +151,22 @@ fn continues_address(field: &[u8], start: usize) -> bool {
 fn is_key_end(field: &[u8], colon: usize) -> bool {
     let before = field.get(..colon).unwrap_or_default();
     before.iter().rev().take_while(|byte| is_word(**byte)).take(32).any(|byte| !byte.is_ascii_hexdigit())
+}
+
+/// Whether octets start at `start`, and what ends before them is no beginning of an IPv6 address in which they
+/// are embedded (RFC 4291 section 2.2): that has six groups, or two colons without one.
+fn is_apart(field: &[u8], start: usize) -> bool {
+    let is_dotted = field[start..].iter().find(|byte| !byte.is_ascii_digit()) == Some(&b'.');
+    let is_group = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b':';
+    let groups = field[..start].iter().rev().take(30).take_while(is_group).count();
+    let groups = &field[start - groups..start];
+    let colons = groups.iter().filter(|byte| **byte == b':').count();
+    is_dotted && colons < 6 && !groups.windows(2).any(|pair| pair == b"::")
+}
+
+/// Whether a word with a letter begins the text.
+fn begins_name(text: &[u8]) -> bool {
+    text.iter().take(32).take_while(|byte| is_word(**byte)).any(u8::is_ascii_alphabetic)
 }
 
 /// Whether a port of one to five digits starts at `at` and nothing of a longer form follows.
@@ -188,6 +207,11 @@ mod tests {
             (Edges::Address, "10.0.0.1:8080", "10.0.0.1", (true, true)),
             (Edges::Address, "ip:10.0.0.1-10.0.0.9", "10.0.0.1", (true, true)),
             (Edges::Address, "v-1.2.3.4-rc1", "1.2.3.4", (false, false)),
+            (Edges::Address, "1.2.3.4-9460bfd", "1.2.3.4", (true, false)),
+            (Edges::Address, "db:10.0.0.5", "10.0.0.5", (true, true)),
+            (Edges::Address, "x.org:443:10.0.0.5", "10.0.0.5", (true, true)),
+            (Edges::Address, "::ffff:10.0.0.5", "10.0.0.5", (false, true)),
+            (Edges::Address, "aa:bb:cc", "bb:cc", (false, true)),
             (Edges::Value, "key=abc; x", "abc", (true, true)),
             (Edges::Value, "the key abc. And", "abc", (true, true)),
             (Edges::Value, "key=abc-d", "abc", (true, false)),

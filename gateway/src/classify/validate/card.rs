@@ -20,6 +20,8 @@ const ISSUERS: &[(u32, u32, usize, usize)] = &[
     (810_000, 817_199, 16, 19), // UnionPay
 ];
 
+/// Lengths that schemes allow and no issuer is known to use: only a word tells such a number from others.
+const UNUSED_LENGTHS: [usize; 2] = [17, 18];
 /// Lengths of Visa's numbers, which begin with 4.
 const VISA_LENGTHS: [usize; 3] = [13, 16, 19];
 
@@ -28,13 +30,19 @@ const IBAN_BYTES_MAX: usize = 42;
 
 /// Whether the match is a number that some scheme issues, and no part of an IBAN.
 pub(super) fn is_card(found: &Match<'_>) -> bool {
-    is_valid(&found.digits()) && !is_in_iban(found)
+    let digits = found.digits();
+    is_valid(&digits) && !is_unused(&digits) && !is_in_iban(found)
 }
 
 /// Whether a match that a word calls a card has the check digit of one, and is no part of an IBAN.
 pub(super) fn is_named_card(found: &Match<'_>) -> bool {
     let digits = found.digits();
-    !digits.is_trivial() && luhn::is_valid(digits.as_slice()) && !is_in_iban(found)
+    let is_known = !is_unused(&digits) || is_issued(&digits);
+    is_known && !digits.is_trivial() && luhn::is_valid(digits.as_slice()) && !is_in_iban(found)
+}
+
+fn is_unused(digits: &Digits) -> bool {
+    UNUSED_LENGTHS.contains(&digits.as_slice().len())
 }
 
 /// Whether a scheme issues such numbers and the check digit is right.
