@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::Match;
+use super::{Match, names};
 
 /// Whether the match is an address of a host, or a network, and not a version number.
 pub(super) fn is_v4(found: &Match<'_>) -> bool {
@@ -14,7 +14,7 @@ fn is_v4_address(found: &Match<'_>) -> bool {
     let Some(address) = parse::<Ipv4Addr>(found.bytes()) else { return false };
     let [first, rest @ ..] = address.octets();
     // 120.0.0.0 is a version of a browser, and network addresses name no host.
-    first != 0 && rest != [0; 3] && !follows_product(found)
+    first != 0 && rest != [0; 3] && !follows_product(found) && !is_version(found)
 }
 
 /// Whether the match is an address with at least two groups and a digit, or a network.
@@ -57,6 +57,60 @@ fn follows_product(found: &Match<'_>) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic) && word != b"localhost"
 }
 
+/// Whether the key or the words before say that it is a version. What stands in a sentence between such a word and
+/// its number is short, or another version; `/v1/login from 8.8.8.8` has an address.
+fn is_version(found: &Match<'_>) -> bool {
+    let mut last = None;
+    for word in names::words_of_key(found) {
+        if names::is_one_of(word, &VERSIONS[..2]) {
+            return true;
+        }
+        last = Some(word);
+    }
+    last.or_else(|| word_before(found)).is_some_and(|word| names::is_one_of(word, VERSIONS))
+}
+
+/// The last word before the match that is not between a word and its version.
+fn word_before<'a>(found: &Match<'a>) -> Option<&'a [u8]> {
+    let is_version = |word: &[u8]| word.iter().filter(|byte| **byte == b'.').count() == 3;
+    let word = names::words_before(found).find(|word| !names::is_one_of(word, BETWEEN) && !is_version(word));
+    word.and_then(|word| names::words(word).last())
+}
+
+/// Words before a version; the first ones wherever they stand in a key, the others at its end.
+const VERSIONS: &[&str] = &[
+    "version",
+    "versions",
+    "ver",
+    "v",
+    "build",
+    "release",
+    "firmware",
+    "fw",
+    "revision",
+    "rev",
+    "tag",
+    "sdk",
+    "kernel",
+    "driver",
+    "software",
+    "patch",
+    "oid",
+    "section",
+    "chapter",
+    "clause",
+    "upgrade",
+    "upgraded",
+    "downgraded",
+    "versión",
+    "versões",
+    "versão",
+    "versione",
+];
+/// What may stand between them and the version.
+const BETWEEN: &[&str] =
+    &["is", "was", "of", "number", "no", "from", "to", "and", "or", "e", "b", "y", "und", "et", "auf", "von"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +128,13 @@ mod tests {
             ("localhost/127.0.0.1:9092", "127.0.0.1", true),
             ("/192.168.1.1:80", "192.168.1.1", true),
             ("Chrome/120.0.60.71", "120.0.60.71", false),
+            ("GET /v2/users 52.1.2.3 200", "52.1.2.3", true),
+            (r#"{"build_host":"52.1.2.3"}"#, "52.1.2.3", true),
+            (r#"{"versionName":"1.2.3.4"}"#, "1.2.3.4", false),
+            (r#"{"minBuild":"1.2.3.4"}"#, "1.2.3.4", false),
+            ("Upgraded from 1.2.3.4 to 1.2.3.5", "1.2.3.5", false),
+            (r#"AssemblyVersion("1.2.3.4")"#, "1.2.3.4", false),
+            ("version 7.8 from 8.168.1.1", "8.168.1.1", true),
             ("120.0.0.0", "120.0.0.0", false),
             ("0.0.0.0", "0.0.0.0", false),
             ("1.2.3.256", "1.2.3.256", false),

@@ -25,6 +25,7 @@ mod mod11;
 mod mod11_10;
 mod mod97;
 mod mrz;
+mod names;
 mod northern_europe;
 mod number;
 mod password;

@@ -1,8 +1,7 @@
 //! Telephone numbers: ITU-T E.164 (country codes, at most 15 digits), the North American numbering plan
 //! (area and exchange begin with 2 to 9), and national forms, which need a context word.
 
-use super::{Digits, Match};
-use crate::classify::context;
+use super::{Digits, Match, names};
 
 /// Country codes of two digits; those of one are 1 and 7, all others have three (ITU-T E.164 list).
 const TWO_DIGIT_CODES: &[u64] = &[
@@ -98,18 +97,7 @@ fn is_in_groups(found: &Match<'_>) -> bool {
 
 /// Whether the key says of a call, a message or a telephone what is no number to call: `phone_id`, `smsSent`.
 fn is_measure(found: &Match<'_>) -> bool {
-    let key = context::key_of(found.field, found.start).unwrap_or_default();
-    let word = last_word(key);
-    MEASURES.iter().any(|measure| word.eq_ignore_ascii_case(measure.as_bytes()))
-}
-
-/// The last word of `call_id`, `callId` or `call-id`.
-fn last_word(key: &[u8]) -> &[u8] {
-    let is_joint = |pair: &[u8]| {
-        !pair[1].is_ascii_alphabetic() || pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()
-    };
-    let word = key.windows(2).rposition(is_joint).map_or(key, |at| &key[at + 1..]);
-    word.strip_prefix(b"_").or(word.strip_prefix(b"-")).or(word.strip_prefix(b" ")).unwrap_or(word)
+    names::words_of_key(found).last().is_some_and(|word| names::is_one_of(word, MEASURES))
 }
 
 /// The digits before an extension.
