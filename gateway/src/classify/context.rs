@@ -54,6 +54,12 @@ fn line_before(field: &[u8], end: usize) -> (usize, bool) {
     }
 }
 
+/// Whether a word speaks of a value, and not of something before it, as far as what stands between them tells:
+/// `amount 52.10, paid with` does not. The gap within a key may hold numbers, those of a list.
+pub(super) fn is_next(gap: &[u8], is_key: bool) -> bool {
+    !gap.iter().any(|byte| byte.is_ascii_alphabetic() || byte.is_ascii_digit() && !is_key)
+}
+
 /// The key of the value that begins at `start`: before an operator and what opens the value. A colon between two
 /// digits is no operator but a part of a time of day; nor is a point or a question mark alone one.
 pub(super) fn key_of(field: &[u8], start: usize) -> Option<&[u8]> {
@@ -411,6 +417,17 @@ impl Near {
     /// Whether a word of `owner` is in the region before the start.
     pub(super) fn has(&self, words: &Words, owner: u16) -> bool {
         self.words.iter().any(|word| words.owns(*word, owner))
+    }
+
+    /// Whether a word of `owner` is the last one before the start.
+    pub(super) fn has_last(&self, words: &Words, here: (&[u8], usize), start: usize, owner: u16) -> bool {
+        let (field, offset) = here;
+        let before = &field[self.region - offset..start];
+        let mut has_last = false;
+        words.find_ends(before, |word, end| {
+            has_last |= words.owns(word, owner) && is_next(&before[end..], self.is_key);
+        });
+        has_last
     }
 
     /// Whether one of the words is in the region before the start.

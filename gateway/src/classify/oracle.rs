@@ -216,6 +216,10 @@ impl Detector {
         let after =
             if is_key { &[] } else { &found.field[found.end..context::after(found.field, found.end)] };
         let has_keyword = has(&self.words, before) || has(&self.words, after);
-        (has_keyword || shape.context == Context::None && !has(&self.not_words, before)).then_some(end)
+        let mut is_against = false;
+        self.not_words.iter().for_each(|words| {
+            words.find_ends(before, |_, end| is_against |= context::is_next(&before[end..], is_key));
+        });
+        (has_keyword || shape.context == Context::None && !is_against).then_some(end)
     }
 }

@@ -283,8 +283,11 @@ impl Engine {
             return near.key_ends(words, owner);
         }
         near.look(words, found.field, offset as usize, found.start);
+        let here = (found.field, offset as usize);
+        let is_against =
+            |near: &Near| near.has(words, owner + 1) && near.has_last(words, here, found.start, owner + 1);
         match member.context {
-            Context::None if !near.has(words, owner + 1) => true,
+            Context::None if !is_against(near) => true,
             _ => {
                 near.has(words, owner)
                     || near.has_after(words, found.field, offset as usize, found.end, owner)

@@ -95,7 +95,7 @@ pub struct DetectorSpec {
     pub default_level: String,
     /// Context words: lower case, words separated by one space.
     pub keywords: Vec<String>,
-    /// Words near a value that speak against a finding, unless a keyword is there too.
+    /// Words that speak against a finding where they are the last before the value, unless a keyword is near.
     pub not_keywords: Vec<String>,
     /// Values that are never findings: known samples, compared without separators and case.
     pub allow: Vec<String>,

@@ -294,7 +294,7 @@ impl<'e> Detector<'e> {
         }
         let word = self.words.before(found).or_else(|| self.words.after(found));
         match (context, &word) {
-            (Context::None, None) => match self.not_words.before(found) {
+            (Context::None, None) => match self.not_words.just_before(found) {
                 Some(against) => Err(Refusal::WordAgainst(against)),
                 None => Ok(None),
             },

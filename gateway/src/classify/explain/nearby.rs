@@ -31,6 +31,12 @@ impl<'e> Phrases<'e> {
         self.last_in(found.field, start..found.start)
     }
 
+    /// The word before the match that speaks of it.
+    pub(super) fn just_before(&self, found: &Match<'_>) -> Option<Word> {
+        let (_, is_key) = context::before(found.field, found.start);
+        self.before(found).filter(|word| context::is_next(&found.field[word.span.end..found.start], is_key))
+    }
+
     /// The last word after the match, where the match has no key of its own.
     pub(super) fn after(&self, found: &Match<'_>) -> Option<Word> {
         let (_, is_key) = context::before(found.field, found.start);

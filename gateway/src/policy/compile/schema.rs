@@ -58,7 +58,9 @@ fn detector_key(key: &str) -> Value {
         "id" => id(),
         "family" => about("custom by default.", names(&Family::NAMES)),
         "keywords" => about("Beside a pattern: one of these words must be near.", list(text())),
-        "not_keywords" => about("Words near a value that speak against it.", list(text())),
+        "not_keywords" => {
+            about("Words that speak against the value that they stand just before.", list(text()))
+        }
         "default_level" => about("Level where a rule names none; internal by default.", names(&Level::NAMES)),
         "max_length" => about("Longest match, bytes.", integer(*lengths.start(), *lengths.end())),
         "allow" => about("Values that are never findings.", list(text())),
