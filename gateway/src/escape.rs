@@ -1,8 +1,8 @@
 //! Printable characters written as escapes: in JSON (`\u0040`, `\/`), in URLs (`%40`), in XML (`&#64;`, `&#x40;`, `&amp;`).
 //!
-//! Values hide behind them, and a mask must leave them whole. [`Escape`] is one of a printable character, or of a letter
-//! that a keyword may have: nothing that is looked for has others. [`Code`] is any that stands in a URL or in XML: a mask
-//! replaces it as a whole.
+//! Values hide behind them, and a mask must leave them whole. [`Escape`] is one of a printable character, or of one
+//! that a keyword or a value of a list may have: nothing else is looked for behind them. [`Code`] is any that stands in
+//! a URL or in XML: a mask replaces it as a whole.
 
 use std::ops::RangeInclusive;
 
@@ -24,7 +24,7 @@ pub enum Form {
 /// One escape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escape {
-    /// The character that it writes: printable ASCII, or a letter of [`LATIN`].
+    /// The character that it writes: printable ASCII, or one of [`LATIN`].
     pub value: char,
     /// Bytes that write it; at most [`ESCAPE_BYTES_MAX`].
     pub length: usize,
@@ -32,8 +32,9 @@ pub struct Escape {
     pub form: Form,
 }
 
-/// Letters with accents and the like, two bytes each in UTF-8: the end of Latin-1, Latin Extended-A and -B.
-const LATIN: RangeInclusive<char> = '\u{c0}'..='\u{24f}';
+/// Letters with accents and the like, and the no-break space and other signs that separate words, two bytes each in
+/// UTF-8: Latin-1, Latin Extended-A and -B.
+const LATIN: RangeInclusive<char> = '\u{a0}'..='\u{24f}';
 
 /// Longest escape that is seen through, bytes: as much as the pass over shapes sees of one.
 pub const ESCAPE_BYTES_MAX: usize = 16;

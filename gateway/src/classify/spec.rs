@@ -145,7 +145,8 @@ impl DetectorSpec {
 
     /// Whether the list of values, where there is one, holds the match.
     pub(super) fn lists(&self, found: &Match<'_>) -> bool {
-        self.values.as_ref().is_none_or(|values| values.contains(found))
+        let any_gaps = || self.shapes.iter().all(|shape| shape.trigger != Some(Trigger::Listed));
+        self.values.as_ref().is_none_or(|values| values.contains(found, any_gaps()))
     }
 
     /// The names of the validators of this detector's shapes, for people; `none` when there is none.

@@ -9,12 +9,14 @@
 //! only the key gives.
 
 mod file;
+mod words;
 
 pub use file::{FileError, fingerprint, key_of};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use self::words::{GAP_MAX, SEPARATOR_BYTES_MAX, SEPARATORS, is_word, wide_separator};
 use super::validate::Match;
 
 /// Letters, digits and other characters of a value that count: shorter ones are words of any text.
@@ -23,10 +25,6 @@ const NORMAL_BYTES_MIN: usize = 4;
 const NORMAL_BYTES_MAX: usize = 64;
 /// Most words of one value: each costs another look per word of the text.
 const WORDS_MAX: usize = 8;
-/// Most bytes that separate two words: a comma and a space.
-const GAP_BYTES_MAX: usize = 2;
-/// What may separate words.
-const SEPARATORS: &str = " -._/,'&@:+";
 
 /// The values of one list.
 #[derive(Clone)]
@@ -86,28 +84,26 @@ impl ValueList {
         }
     }
 
-    /// The pattern of all that may be a value.
+    /// The pattern of all that may be a value, and of more: to it, separators beyond ASCII are letters.
     pub fn pattern(&self) -> String {
         let word = r"[0-9A-Za-z\x80-\xff]+";
-        let gap = format!(r"[{}]{{1,{GAP_BYTES_MAX}}}", regex_syntax::escape(SEPARATORS));
+        let gap = format!(r"[{}]{{1,{GAP_MAX}}}", regex_syntax::escape(SEPARATORS));
         format!("{word}(?:{gap}{word}){{0,{}}}", self.words_max - 1)
     }
 
     /// Longest match of the pattern that may be a value, bytes.
     pub fn match_bytes_max(&self) -> u32 {
-        let bytes = self.bytes.end() + GAP_BYTES_MAX * (self.words_max - 1);
+        let bytes = self.bytes.end() + GAP_MAX * SEPARATOR_BYTES_MAX * (self.words_max - 1);
         u32::try_from(bytes).expect("values and their words are few")
     }
 
-    /// Whether the match is a value of the list, and no part of a longer word.
-    pub(super) fn contains(&self, found: &Match<'_>) -> bool {
-        let touches = |index: Option<usize>| {
-            index.and_then(|index| found.field.get(index)).is_some_and(|byte| !byte.is_ascii())
-        };
-        if touches(found.start.checked_sub(1)) || touches(Some(found.end)) {
-            return false;
-        }
-        Normal::of(found.bytes(), self.case).is_some_and(|normal| self.holds(normal.as_slice()))
+    /// Whether the match is a value of the list, and no part of a longer word. Its words are separated as those of
+    /// values are, unless `any_gaps` will do.
+    pub(super) fn contains(&self, found: &Match<'_>, any_gaps: bool) -> bool {
+        let is_sound = || words::count(found.bytes()).is_ok_and(|words| words <= self.words_max);
+        words::stands_alone(found.field, found.start, found.end)
+            && (any_gaps || is_sound())
+            && Normal::of(found.bytes(), self.case).is_some_and(|normal| self.holds(normal.as_slice()))
     }
 
     fn holds(&self, normal: &[u8]) -> bool {
@@ -121,14 +117,14 @@ impl ValueList {
         let letters = self.case.letters();
         let mut recent = Recent::default();
         let mut at = 0;
-        while let Some(gap) = field[at..].iter().position(|byte| letters[usize::from(*byte)] != 0) {
-            let start = at + gap;
-            recent.next_word(is_gap(&field[at..start]));
+        while let Some(start) = words::next_word(field, at) {
+            recent.next_word(words::is_gap(&field[at..start]));
             recent.push(start);
-            let hidden = behind_escape(field, start).unwrap_or(usize::MAX);
+            let hidden = words::behind_escape(field, start).unwrap_or(usize::MAX);
             at = start;
             while let Some(letter) = field.get(at).map(|byte| letters[usize::from(*byte)])
                 && letter != 0
+                && (letter.is_ascii() || wide_separator(&field[at..]) == 0)
             {
                 if at == hidden {
                     recent.push(at);
@@ -250,8 +246,8 @@ impl Normal {
     /// `None` when it is longer than any value.
     fn of(text: &[u8], case: Case) -> Option<Self> {
         let mut normal = Self { bytes: [0; NORMAL_BYTES_MAX], length: 0 };
-        for byte in text.iter().filter(|byte| is_word(**byte)) {
-            *normal.bytes.get_mut(normal.length)? = case.fold(*byte);
+        for byte in words::letters(text) {
+            *normal.bytes.get_mut(normal.length)? = case.fold(byte);
             normal.length += 1;
         }
         Some(normal)
@@ -335,20 +331,6 @@ const BITS_PER_VALUE: usize = 64;
 /// The filter of a million values: 8 MiB.
 const FILTER_BITS_MAX: usize = 1 << 26;
 
-/// Whether words of values are written with the byte: letters, digits, and all beyond ASCII.
-const fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii()
-}
-
-fn is_separator(byte: u8) -> bool {
-    SEPARATORS.as_bytes().contains(&byte)
-}
-
-/// Whether a value goes on behind what stands between two words.
-fn is_gap(between: &[u8]) -> bool {
-    (1..=GAP_BYTES_MAX).contains(&between.len()) && between.iter().all(|byte| is_separator(*byte))
-}
-
 /// For each byte the letter that counts for it; zero where it is none of a word.
 const fn letters(case: Case) -> [u8; 256] {
     let mut letters = [0; 256];
@@ -360,16 +342,6 @@ const fn letters(case: Case) -> [u8; 256] {
         byte += 1;
     }
     letters
-}
-
-/// Where text goes on behind the escape that the word at `start` seems to begin with.
-fn behind_escape(field: &[u8], start: usize) -> Option<usize> {
-    match (field.get(start.checked_sub(1)?)?, field.get(start)?) {
-        (b'\\', b'u') => Some(start + 5),
-        (b'\\', _) => Some(start + 1),
-        (b'%', _) => Some(start + 2),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

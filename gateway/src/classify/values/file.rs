@@ -15,10 +15,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use super::{
-    Case, Filter, GAP_BYTES_MAX, Mark, NORMAL_BYTES_MAX, NORMAL_BYTES_MIN, Normal, SEPARATORS, Seal,
-    ValueList, WORDS_MAX, is_separator, is_word,
-};
+use super::words::{self, GAP_MAX, SEPARATORS};
+use super::{Case, Filter, Mark, NORMAL_BYTES_MAX, NORMAL_BYTES_MIN, Normal, Seal, ValueList, WORDS_MAX};
 
 /// Most values of one list: with its filter it takes 24 MB of memory.
 const VALUES_MAX: usize = 1_000_000;
@@ -113,9 +111,9 @@ impl Draft {
 
     /// Adds one value; the error has its column.
     fn add(&mut self, line: &str) -> Result<(), (usize, String)> {
-        let value = line.trim_matches(|character: char| character.is_ascii() && !is_word(character as u8));
+        let value = line.trim_matches(is_no_letter);
         let words = words_of(line, value)?;
-        let length = value.bytes().filter(|byte| is_word(*byte)).count();
+        let length = words::letters(value.as_bytes()).count();
         let normal = Normal::of(value.as_bytes(), self.case).filter(|_| length >= NORMAL_BYTES_MIN);
         let normal = normal.ok_or_else(|| {
             let limits = format!("{NORMAL_BYTES_MIN} to {NORMAL_BYTES_MAX} bytes in letters and digits");
@@ -146,24 +144,19 @@ impl Draft {
     }
 }
 
+/// Whether no word has the character.
+fn is_no_letter(character: char) -> bool {
+    words::letters(character.encode_utf8(&mut [0; 4]).as_bytes()).next().is_none()
+}
+
 /// How many words a value has; an error where something else separates them than can be looked for.
 fn words_of(line: &str, value: &str) -> Result<usize, (usize, String)> {
     let trimmed = line.find(value).unwrap_or_default();
     let column = |at: usize| line[..trimmed + at].chars().count() + 1;
-    let (mut words, mut gap) = (1, 0);
-    for (at, byte) in value.bytes().enumerate() {
-        if is_word(byte) {
-            words += usize::from(gap > 0);
-            gap = 0;
-            continue;
-        }
-        gap += 1;
-        if gap > GAP_BYTES_MAX || !is_separator(byte) {
-            let allowed = format!("one or {GAP_BYTES_MAX} of `{SEPARATORS}`");
-            return Err((column(at), format!("between the words of a value stand {allowed}")));
-        }
-    }
-    Ok(words)
+    words::count(value.as_bytes()).map_err(|at| {
+        let allowed = format!("one or {GAP_MAX} of `{SEPARATORS}`");
+        (column(at), format!("between the words of a value stand {allowed}"))
+    })
 }
 
 /// The lines of a file of fingerprints, one after the other.

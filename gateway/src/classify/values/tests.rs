@@ -55,6 +55,28 @@ fn values_are_found_as_whole_words_however_they_are_separated() {
 }
 
 #[test]
+fn quotes_dashes_and_spaces_beyond_ascii_separate_words() {
+    let values = "\u{feff}Acme Widgets GmbH\nO\u{2019}Brien\u{a0}Ltd.\u{a0}\n佐々木太郎\n";
+    let table: [(&str, &[&str]); 12] = [
+        ("“Acme Widgets GmbH”", &["Acme Widgets GmbH"]),
+        ("paid—Acme Widgets GmbH…", &["Acme Widgets GmbH"]),
+        ("«\u{a0}Acme\u{a0}Widgets,\u{a0}GmbH\u{a0}»", &["Acme\u{a0}Widgets,\u{a0}GmbH"]),
+        ("Acme\u{a0}\u{a0}\u{a0}Widgets GmbH", &[]),
+        ("Ac\u{a0}me\u{a0}Wid\u{a0}gets GmbH", &[]),
+        ("éAcme Widgets GmbH”é", &[]),
+        ("\u{feff}O'Brien Ltd", &["O'Brien Ltd"]),
+        (r"O\u0027Brien\u00a0Ltd", &[r"O\u0027Brien\u00a0Ltd"]),
+        ("O’Brien Ltd’s", &["O’Brien Ltd"]),
+        ("「佐々木太郎」、", &["佐々木太郎"]),
+        ("佐木太郎", &[]),
+        (r"\u201cO\u0027Brien Ltd\u201d", &[r"O\u0027Brien Ltd"]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(found(values, Case::Ignored, text), expected, "{text}");
+    }
+}
+
+#[test]
 fn case_counts_where_it_is_said() {
     assert_eq!(found("Mark Wolf\n", Case::Counts, "Mark Wolf, mark wolf"), ["Mark Wolf"]);
     assert_eq!(found("Mark Wolf\n", Case::Ignored, "Mark Wolf, mark wolf").len(), 2);
@@ -74,9 +96,10 @@ fn with_a_pattern_only_what_it_matches_and_the_list_holds_is_found() {
 /// Texts of pieces of values, of what separates and of what hides them.
 #[test]
 fn the_engine_the_oracle_and_the_explanation_agree() {
-    const PIECES: [&str; 24] = [
+    const PIECES: [&str; 30] = [
         "acme", "Widgets", "GmbH", "k20", "345", "77", "é", "z", " ", " ", "-", ", ", "_", ".", "\"", r"\n",
-        r"\u0041", "%20", "%4", "u0041", "/", "key: ", "&#64;", "@",
+        r"\u0041", "%20", "%4", "u0041", "/", "key: ", "&#64;", "@", "“", "\u{a0}", "\u{c2}", "々", "、",
+        "\u{feff}",
     ];
     let values = "Acme Widgets\nk20-345\nacme\n77 acmé\nAAcme\n345-77-k20-z\n";
     let mut keyed = detector("keyed", list("acme 77\nGmbH\n", Case::Counts));
