@@ -221,6 +221,10 @@ impl Engine {
                 continue;
             }
             let found = Match { field: here.field, start, end };
+            if member.has_values && !self.specs[usize::from(member.detector)].may_list(&found) {
+                work.spend(found.bytes().len())?;
+                continue;
+            }
             work.spend(steps_of(member, &found))?;
             let Some(end) = self.accept(member, found, here.offset, near) else { continue };
             let end_offset = here.offset + end as u32;

@@ -149,6 +149,11 @@ impl DetectorSpec {
         self.values.as_ref().is_none_or(|values| values.contains(found, any_gaps()))
     }
 
+    /// Whether [`Self::lists`] may hold of the match, at the price of a step for each of its bytes.
+    pub(super) fn may_list(&self, found: &Match<'_>) -> bool {
+        self.values.as_ref().is_none_or(|values| values.may_contain(found))
+    }
+
     /// The names of the validators of this detector's shapes, for people; `none` when there is none.
     pub fn validator_names(&self) -> String {
         let mut names: Vec<&str> = Vec::new();

@@ -103,13 +103,23 @@ impl ValueList {
         let is_sound = || words::count(found.bytes()).is_ok_and(|words| words <= self.words_max);
         words::stands_alone(found.field, found.start, found.end)
             && (any_gaps || is_sound())
-            && Normal::of(found.bytes(), self.case).is_some_and(|normal| self.holds(normal.as_slice()))
+            && self.passing(found).is_some_and(|normal| self.holds(normal.as_slice()))
+    }
+
+    /// Whether the filter lets the match pass, which needs no hash: nothing else is a value.
+    pub(super) fn may_contain(&self, found: &Match<'_>) -> bool {
+        self.passing(found).is_some()
+    }
+
+    /// The normal form of a match that the filter lets pass.
+    fn passing(&self, found: &Match<'_>) -> Option<Normal> {
+        Normal::of(found.bytes(), self.case).filter(|normal| {
+            self.bytes.contains(&normal.length) && self.filter.may_hold(Mark::of(normal.as_slice()))
+        })
     }
 
     fn holds(&self, normal: &[u8]) -> bool {
-        self.bytes.contains(&normal.len())
-            && self.filter.may_hold(Mark::of(normal))
-            && self.fingerprints.binary_search(&self.seal.fingerprint(normal)).is_ok()
+        self.fingerprints.binary_search(&self.seal.fingerprint(normal)).is_ok()
     }
 
     /// Calls `found` with every start of a word from which on `field` may hold a value; with some more than once.
@@ -310,7 +320,7 @@ struct Filter {
 
 impl Filter {
     fn of(marks: &[u32]) -> Self {
-        let bits = (marks.len() * BITS_PER_VALUE).next_power_of_two().clamp(64, FILTER_BITS_MAX);
+        let bits = (marks.len() * BITS_PER_VALUE).next_power_of_two().clamp(FILTER_BITS_MIN, FILTER_BITS_MAX);
         let mut filter = Self { words: vec![0; bits / 64], mask: (bits - 1) as u32 };
         for mark in marks {
             let bit = mark & filter.mask;
@@ -328,6 +338,8 @@ impl Filter {
 
 /// One other text in so many passes the filter, or fewer.
 const BITS_PER_VALUE: usize = 64;
+/// The filter of a few values: 1 KiB, so that what passes it is rare.
+const FILTER_BITS_MIN: usize = 1 << 13;
 /// The filter of a million values: 8 MiB.
 const FILTER_BITS_MAX: usize = 1 << 26;
 

@@ -130,14 +130,20 @@ fn the_engine_the_oracle_and_the_explanation_agree() {
     assert!(total > 500, "{total} findings");
 }
 
-/// Words in which every look passes the filter cost the most: the scan still ends within its bound.
+/// Words in which every look passes the filter cost the most, and those which start a value that never goes on to its
+/// end: the scan still ends within its bound.
 #[test]
 fn a_flood_of_listed_words_is_within_the_bound() {
-    let text = "acme ".repeat(50_000);
-    assert_eq!(
-        found("acme\nacme acme\nacme acme acme acme acme acme acme x\n", Case::Ignored, &text).len(),
-        25_000
-    );
+    let long = "acme acme acme acme acme acme acme x\n";
+    let table = [
+        (format!("acme\nacme acme\n{long}"), "acme ", 25_000),
+        (format!("acme\n{long}"), "acme ", 50_000),
+        (format!("00000\n{long}"), "0,", 10_000),
+        (format!("0000\n0 0 0 0 0 0 0 1\n{long}"), "0,", 12_500),
+    ];
+    for (values, word, expected) in table {
+        assert_eq!(found(&values, Case::Ignored, &word.repeat(50_000)).len(), expected, "{values}");
+    }
 }
 
 #[test]
