@@ -84,6 +84,11 @@ impl ValueList {
         }
     }
 
+    /// Whether `a` and `A` are the same in its values.
+    pub fn case(&self) -> Case {
+        self.case
+    }
+
     /// The pattern of all that may be a value, and of more: to it, separators beyond ASCII are letters.
     pub fn pattern(&self) -> String {
         let word = r"[0-9A-Za-z\x80-\xff]+";

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::character::characters;
 use super::ff1::{Ff1, NUMERALS_MAX, Numeral};
+use crate::classify::values::Case;
 use crate::classify::{DetectorSpec, Family, Shape, Validator};
 
 /// Shortest key, bytes: below, a hash of a card number could be found by trying keys.
@@ -180,12 +181,14 @@ pub struct Subject {
 impl Subject {
     /// The detector as masking sees it.
     pub fn of(spec: &DetectorSpec) -> Self {
+        let case = spec.values.as_ref().map(|values| values.case());
         let normal = match spec.family {
+            _ if case == Some(Case::Counts) => Normal::CasedAlphanumeric,
             Family::Payment | Family::Identity | Family::Health => Normal::Alphanumeric,
             Family::Person if spec.id == "email" => Normal::Lowercase,
             Family::Person => Normal::Alphanumeric,
             Family::Network => Normal::Lowercase,
-            Family::Custom if spec.values.is_some() => Normal::Alphanumeric,
+            Family::Custom if case.is_some() => Normal::Alphanumeric,
             Family::Secret | Family::Custom => Normal::Verbatim,
         };
         let is_checked = |shape: &Shape| {
@@ -204,6 +207,8 @@ pub enum Normal {
     Lowercase,
     /// Letters in upper case and digits, without separators: numbers of cards, accounts, persons.
     Alphanumeric,
+    /// Letters as they are and digits, without separators: values of lists in which case counts.
+    CasedAlphanumeric,
 }
 
 impl Normal {
@@ -224,7 +229,10 @@ impl Normal {
                 Self::Alphanumeric if decoded.is_alphanumeric() => {
                     decoded.to_uppercase().for_each(|c| mac.update(c.encode_utf8(&mut [0; 4]).as_bytes()));
                 }
-                Self::Alphanumeric => {}
+                Self::CasedAlphanumeric if decoded.is_alphanumeric() => {
+                    mac.update(decoded.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                Self::Alphanumeric | Self::CasedAlphanumeric => {}
             }
         }
     }

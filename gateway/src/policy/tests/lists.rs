@@ -92,6 +92,18 @@ fn one_value_has_one_hash_however_it_is_written() {
     assert_eq!(hash("Acme Widgets"), hash("acme-WIDGETS"));
 }
 
+#[test]
+fn values_that_differ_in_case_alone_have_hashes_of_their_own_where_case_counts() {
+    let key = Key::new("pseudonyms", b"0123456789abcdef").expect("the key is long enough");
+    let list = Policy::fingerprint("Ab12-cd\naB12CD\n", &key, Case::Counts).expect("the values are sound");
+    let source = format!("{LISTED}mask = {{ operator = \"hash\", key = \"pseudonyms\" }}");
+    let policy = compile_with(&source, &|_| Ok(list.clone())).expect("the policy compiles");
+    let hash = |text| inspect(&policy, &SCOPE, &[(Part::Key, text)]).output.remove(0);
+    assert_ne!(hash("Ab12cd"), hash("aB12CD"));
+    assert_eq!(hash("Ab12cd"), hash("Ab12-cd"));
+    assert_eq!(hash("ab12cd"), "ab12cd", "it is not listed");
+}
+
 const CANARY: &str = r#"version = 1
 [[detector]]
 id = "planted"
