@@ -122,8 +122,8 @@ fn read_replacement(document: &Document<'_>, table: &Table<'_, '_>) -> Option<Op
     Some(Operator::Replace(Replacement::new(with.value)))
 }
 
-/// What would begin something in a URL, a form or XML, where a mask may stand.
-const CODES: [char; 3] = ['%', '&', '<'];
+/// What would begin, end or mean something in a URL, a form or XML, where a mask may stand.
+pub(super) const CODES: &str = "%&<>'#?+ ";
 
 /// The text stands in JSON strings, URLs and XML as it is, so it must need no escape there.
 fn check_replacement(document: &Document<'_>, with: Located<&str>) {
@@ -131,11 +131,10 @@ fn check_replacement(document: &Document<'_>, with: Located<&str>) {
         document
             .mistake(with.at, "`with` stands inside JSON strings: no `\"`, no `\\`, no control characters");
     }
-    if with.value.contains(CODES) {
-        document.mistake(
-            with.at,
-            "`with` stands inside URLs, forms and XML, too: no `%`, `&`, `<`; try `[{detector}]`",
-        );
+    if with.value.contains(|character| CODES.contains(character)) {
+        let message =
+            format!("`with` stands inside URLs, forms and XML, too: none of `{CODES}`; try `[{{detector}}]`");
+        document.mistake(with.at, message);
     }
     if with.value.len() > REPLACEMENT_BYTES_MAX {
         document.mistake(with.at, format!("`with` has at most {REPLACEMENT_BYTES_MAX} bytes"));
@@ -152,14 +151,20 @@ fn read_char(document: &Document<'_>, table: &Table<'_, '_>) -> Option<u8> {
         return Some(crate::mask::CHAR_DEFAULT);
     }
     let found = table.string("char")?;
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_graphic()
+            && !byte.is_ascii_digit()
+            && !CODES.as_bytes().contains(&byte)
+            && !b"\"\\".contains(&byte)
+    };
     match found.value.as_bytes() {
-        [byte @ b' '..=b'~'] if !byte.is_ascii_digit() && !b"\"\\%&<".contains(byte) => Some(*byte),
+        [byte] if is_allowed(*byte) => Some(*byte),
         _ => {
-            document.mistake(
-                found.at,
-                "`char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which \
-                 begin or end something in JSON, URLs or XML; `*` by default",
+            let message = format!(
+                "`char` is one printable ASCII character, but no digit and none of `\"\\{CODES}`, which begin or end \
+                 something in JSON, URLs or XML; `*` by default"
             );
+            document.mistake(found.at, message);
             None
         }
     }

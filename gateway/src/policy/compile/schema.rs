@@ -132,7 +132,7 @@ fn mask_key(key: &str) -> Value {
     match key {
         "operator" => text(),
         "char" => {
-            about("Stands in for letters and digits; * by default.", matching(r"^[ !#$'-/:;=-\[\]-~]$"))
+            about("Stands in for letters and digits; * by default.", matching(r"^[!$(-*,-/:;=@-\[\]-~]$"))
         }
         "first" => about("Letters and digits that stay in front.", integer(*sides.start(), *sides.end())),
         "last" => about("Letters and digits that stay at the end.", integer(*sides.start(), *sides.end())),
@@ -140,10 +140,15 @@ fn mask_key(key: &str) -> Value {
         "length" => about("Hex digits.", integer(*lengths.start(), *lengths.end())),
         "with" => about(
             "The text; {detector} stands for the detector's id.",
-            json!({"type": "string", "maxLength": masks::REPLACEMENT_BYTES_MAX}),
+            json!({"type": "string", "maxLength": masks::REPLACEMENT_BYTES_MAX, "pattern": without_codes()}),
         ),
         other => undescribed(other),
     }
+}
+
+/// What `replace` may put in place of a value.
+fn without_codes() -> String {
+    format!(r#"^[^"\\{}]*$"#, masks::CODES)
 }
 
 fn test() -> Value {

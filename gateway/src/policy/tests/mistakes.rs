@@ -202,7 +202,7 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"redact\", char = \"**\" }",
-            "p.toml:12:38: `char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which begin or end something in JSON, URLs or XML; `*` by default",
+            "p.toml:12:38: `char` is one printable ASCII character, but no digit and none of `\"\\%&<>'#?+ `, which begin or end something in JSON, URLs or XML; `*` by default",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
@@ -212,12 +212,12 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
         (
             "last = 4",
             "char = \"&\"",
-            "p.toml:12:47: `char` is one printable ASCII character, but no digit and none of `\"`, `\\`, `%`, `&`, `<`, which begin or end something in JSON, URLs or XML; `*` by default",
+            "p.toml:12:47: `char` is one printable ASCII character, but no digit and none of `\"\\%&<>'#?+ `, which begin or end something in JSON, URLs or XML; `*` by default",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
             "{ operator = \"replace\", with = '<{detector}>' }",
-            "p.toml:12:39: `with` stands inside URLs, forms and XML, too: no `%`, `&`, `<`; try `[{detector}]`",
+            "p.toml:12:39: `with` stands inside URLs, forms and XML, too: none of `%&<>'#?+ `; try `[{detector}]`",
         ),
         (
             "{ operator = \"keep\", first = 6, last = 4 }",
@@ -297,6 +297,19 @@ fn a_rule_without_detectors_decides_something() {
         let found = mistakes(&format!("version = 1\n[[rule]]\nid = \"r\"\n{rest}\n"));
         assert_eq!(found.first().map(String::as_str), expected, "{rest}");
     }
+}
+
+#[test]
+fn a_mask_holds_nothing_that_has_a_meaning_where_it_stands() {
+    let rule = "version = 1\n[[rule]]\nid = \"r\"\ndetectors = [\"email\"]\nmask = ";
+    for code in "%&<>'#?+ ".chars() {
+        for mask in ["{ operator = \"redact\", char = \"§\" }", "{ operator = \"replace\", with = \"x§y\" }"]
+        {
+            let source = rule.to_owned() + &mask.replace('§', &code.to_string());
+            assert_eq!(mistakes(&source).len(), 1, "{source}");
+        }
+    }
+    compile(&format!("{rule}{{ operator = \"redact\", char = \"-\" }}"));
 }
 
 #[test]

@@ -3,6 +3,8 @@ use std::path::Path;
 use regex::Regex;
 
 use super::*;
+use crate::document::{Document, Table};
+use crate::mask::Keys;
 
 /// What is wrong with `value`, by the part of JSON Schema that the schema uses; any other part is a failure.
 fn mistake(schema: &Value, value: &Value) -> Option<String> {
@@ -135,6 +137,7 @@ fn each_mistake_is_refused_where_it_is() {
         ("level = \"regulated\"\n        mask", "level = \"high\"\n        mask", "enum"),
         ("key = \"pseudonyms\"", "length = 32", "oneOf"),
         ("\"hash\", key = \"pseudonyms\"", "\"keep\"", "oneOf"),
+        ("\"hash\", key = \"pseudonyms\"", "\"redact\", char = \"#\"", "oneOf"),
         ("\"EMP-123456\"\n        level", "\"EMP-123456\"\n        topic", "anyOf"),
     ];
     for (from, to, keyword) in table {
@@ -143,4 +146,29 @@ fn each_mistake_is_refused_where_it_is() {
         let found = mistake(&schema(), &parsed(&changed)).unwrap_or_default();
         assert!(found.starts_with(keyword), "{to}: {found}");
     }
+}
+
+#[test]
+fn the_schema_and_the_compiler_allow_the_same_masks() {
+    for byte in b' '..=b'~' {
+        for (operator, key) in [("redact", "char"), ("replace", "with")] {
+            let mask = format!("{{ operator = \"{operator}\", {key} = \"\\u{byte:04x}\" }}");
+            let source = format!("version = 1\n[[rule]]\nid = \"r\"\ndetectors = [\"email\"]\nmask = {mask}");
+            let is_placeholder = key == "with" && b"{}".contains(&byte);
+            assert_eq!(
+                mistake(&schema(), &parsed(&source)).is_none() && !is_placeholder,
+                is_read(&mask),
+                "{mask}"
+            );
+        }
+    }
+}
+
+fn is_read(mask: &str) -> bool {
+    let source = format!("mask = {mask}");
+    let document = Document::new(Path::new("p.toml"), &source);
+    let root = document.parse();
+    let operator =
+        masks::read(&document, &Table::root(&document, &root).table("mask").unwrap(), &Keys::StandIn);
+    document.finish(operator).is_ok()
 }
