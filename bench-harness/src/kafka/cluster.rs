@@ -283,9 +283,7 @@ impl Cluster {
         std::os::unix::process::CommandExt::process_group(&mut java, 0);
         let broker = java.spawn().context("java: cannot be started; is it installed?")?;
         fs::write(folder.join("pid"), broker.id().to_string())?;
-        let mut guard = Command::new("sh");
-        guard.args(["-c", r#"read -r _; kill -KILL "$0""#, &broker.id().to_string()]).stdin(Stdio::piped());
-        let guard = guard.spawn().context("sh: cannot be started")?;
+        let guard = guard(broker.id())?;
         *self.slot(id)? = Some(Running { broker, guard });
         Ok(())
     }
@@ -410,6 +408,15 @@ fn hold_name(name: &str) -> Result<Lock> {
     Lock::hold(&file, &format!("the Kafka cluster {name:?}"))
 }
 
+/// A process that kills the process `pid` when its own standard input closes. It is a group of its own: what
+/// interrupts the tests at a terminal must not end it, too.
+fn guard(pid: u32) -> Result<Child> {
+    let mut guard = Command::new("sh");
+    guard.args(["-c", r#"read -r _; kill -KILL "$0""#, &pid.to_string()]).stdin(Stdio::piped());
+    std::os::unix::process::CommandExt::process_group(&mut guard, 0);
+    guard.spawn().context("sh: cannot be started")
+}
+
 /// Argument that names a broker's command line as ours.
 fn mark(node_folder: &Path) -> String {
     format!("-Dgateway.tests.broker={}", node_folder.display())
@@ -440,5 +447,16 @@ mod tests {
         assert!(TcpStream::connect(cluster.address(1, Listener::Direct)).is_err());
         cluster.restart(1).unwrap();
         assert!(TcpStream::connect(cluster.address(1, Listener::UpstreamTls)).is_ok());
+    }
+
+    #[test]
+    fn a_guard_kills_when_its_input_closes_and_is_a_group_of_its_own() {
+        let mut broker = Command::new("sleep").arg("600").spawn().unwrap();
+        let mut guard = guard(broker.id()).unwrap();
+        let group = rustix::process::getpgid(Pid::from_child(&guard).into()).unwrap();
+        assert_ne!(group, rustix::process::getpgrp());
+        drop(guard.stdin.take());
+        assert!(guard.wait().unwrap().success());
+        assert!(!broker.wait().unwrap().success());
     }
 }

@@ -199,9 +199,10 @@ fn planted(random: &mut Random, index: usize) -> Planted {
     Planted { sent, key, value, headers }
 }
 
+/// Keys enough for every partition of a small topic.
 fn key(random: &mut Random) -> Text {
-    match random.below(9) {
-        number @ 0..7 => Text::default().plain(&format!("device-{number}")),
+    match random.below(36) {
+        number @ 0..28 => Text::default().plain(&format!("device-{number}")),
         number => Text::default()
             .plain("customer ")
             .sensitive_value(("email", format!("annie.easley{number}@mail.navy.org"))),

@@ -173,20 +173,25 @@ impl World {
     /// What DumpLogSegments says about the first segments of a topic.
     fn dump(&self, topic: &str) -> Printed {
         let segments: Vec<String> =
-            self.segments(topic).iter().map(|segment| segment.display().to_string()).collect();
+            self.segments(1, topic).iter().map(|segment| segment.display().to_string()).collect();
         let class = "org.apache.kafka.tools.DumpLogSegments";
         self.clients.tool(class, &["--deep-iteration", "--files", &segments.join(",")]).unwrap()
     }
 
     /// Bytes that broker 1 has stored for a topic.
     pub(super) fn stored_bytes(&self, topic: &str) -> u64 {
-        let bytes = |segment: &PathBuf| std::fs::metadata(segment).map_or(0, |found| found.len());
-        self.segments(topic).iter().map(bytes).sum()
+        self.segments(1, topic).iter().map(|segment| bytes(segment)).sum()
     }
 
-    /// The first segment of each partition that broker 1 has of a topic.
-    fn segments(&self, topic: &str) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.cluster.data(1)).unwrap();
+    /// Whether every broker holds something in each of the partitions of a topic.
+    pub(super) fn holds_every_partition(&self, topic: &str, partitions: u32) -> bool {
+        let held = |id| self.segments(id, topic).iter().filter(|segment| bytes(segment) > 0).count();
+        self.cluster.ids().all(|id| held(id) == partitions as usize)
+    }
+
+    /// The first segment of each partition that a broker has of a topic.
+    fn segments(&self, id: i32, topic: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.cluster.data(id)).unwrap();
         let folders = entries.map(|entry| entry.unwrap().path());
         let is_of_topic = |folder: &PathBuf| {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -194,6 +199,11 @@ impl World {
         };
         folders.filter(is_of_topic).map(|folder| folder.join("00000000000000000000.log")).collect()
     }
+}
+
+/// Bytes of a segment, 0 where there is none.
+fn bytes(segment: &Path) -> u64 {
+    std::fs::metadata(segment).map_or(0, |found| found.len())
 }
 
 /// What `read` finds once it finds `count` records; what it finds after ten seconds if not.
