@@ -1,13 +1,14 @@
 //! From received slices to frames, for one direction of one connection.
 //!
 //! A frame that lies in one received slice is split off without a copy. A frame that spans slices is copied
-//! once into a buffer of its own, which grows with the bytes that are really there. An opaque response is not
-//! assembled at all: after its head has been read, its slices go on as they come.
+//! once into a buffer of its own, which grows with the bytes that are really there; beyond the first 256 KiB once
+//! there is room for the whole frame. An opaque response is not assembled at all: after its head has been read, its
+//! slices go on as they come.
 
-use super::buffers::{Pool, Slice, block_bytes};
+use super::buffers::{Pool, Slice};
 use crate::protocol::kafka::frame::{FrameError, Framed, PREFIX_BYTES, RESPONSE_BYTES_MIN, framed};
 
-/// Up to this size a frame buffer is taken at once; above, it grows with the bytes that came.
+/// Up to this size a frame buffer is taken at once; above, it needs room and grows with the bytes that came.
 const AT_ONCE_BYTES: usize = 256 * 1024;
 /// Factor by which a larger frame buffer grows when it is full.
 const GROWTH: usize = 4;
@@ -21,6 +22,8 @@ pub(super) struct FrameReader {
     rest: Option<Slice>,
     /// The beginning of a frame that spans slices; empty when `rest` begins with a frame.
     partial: Vec<u8>,
+    /// There is room for all of `partial`.
+    roomy: bool,
     /// Bytes of an opaque frame that are still to be passed on.
     streaming: usize,
 }
@@ -49,15 +52,22 @@ impl FrameReader {
         }
     }
 
-    /// Bytes of the whole buffer of the frame under way, if it is one whose buffer grows as it comes.
-    pub(super) fn large_frame(&self) -> Option<usize> {
-        let size = u32::from_be_bytes(*self.partial.first_chunk()?);
-        let bytes = PREFIX_BYTES + size as usize;
-        (bytes > AT_ONCE_BYTES).then(|| block_bytes(bytes))
+    /// Bytes of the frame under way, if what has come of it is more than may be kept without room.
+    ///
+    /// Who only announces a large frame has not come so far: it takes no room, and no place in the queue for it.
+    pub(super) fn wants_room(&self) -> Option<usize> {
+        let waits = !self.roomy && self.rest.is_some() && self.partial.len() >= AT_ONCE_BYTES;
+        let size = self.partial.first_chunk().filter(|_| waits)?;
+        Some(PREFIX_BYTES + u32::from_be_bytes(*size) as usize)
     }
 
-    /// The next whole frame, size prefix included; `None` when more bytes are needed. Sizes outside the limits are
-    /// errors as soon as the prefix is there.
+    /// There is room for all of the frame under way.
+    pub(super) fn give_room(&mut self) {
+        self.roomy = true;
+    }
+
+    /// The next whole frame, size prefix included; `None` when more bytes or [room](Self::wants_room) are needed. Sizes
+    /// outside the limits are errors as soon as the prefix is there.
     pub(super) fn next(
         &mut self,
         pool: &Pool,
@@ -74,10 +84,13 @@ impl FrameReader {
         }
         loop {
             let wanted = match framed(&self.partial, frame_bytes_min, frame_bytes_max)? {
-                Framed::Frame { .. } => return Ok(Some(pool.slice_from(std::mem::take(&mut self.partial)))),
+                Framed::Frame { .. } => {
+                    self.roomy = false;
+                    return Ok(Some(pool.slice_from(std::mem::take(&mut self.partial))));
+                }
                 Framed::NeedMore { frame_bytes } => frame_bytes.unwrap_or(PREFIX_BYTES),
             };
-            if self.rest.is_none() {
+            if self.rest.is_none() || self.wants_room().is_some() {
                 return Ok(None);
             }
             self.fill(pool, wanted);
@@ -116,10 +129,11 @@ impl FrameReader {
         Some((piece, self.streaming == 0))
     }
 
-    /// Copies received bytes until the partial frame has `wanted` bytes or nothing is left.
+    /// Copies received bytes until the partial frame has `wanted` bytes, all that it may have, or nothing is left.
     fn fill(&mut self, pool: &Pool, wanted: usize) {
         let Some(rest) = &mut self.rest else { return };
-        let taken = rest.len().min(wanted.saturating_sub(self.partial.len()));
+        let allowed = if self.roomy { wanted } else { wanted.min(AT_ONCE_BYTES) };
+        let taken = rest.len().min(allowed.saturating_sub(self.partial.len()));
         reserve(pool, &mut self.partial, wanted, taken);
         self.partial.extend_from_slice(&rest[..taken]);
         if taken == rest.len() {

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::buffers::{Pool, Slice};
+use super::buffers::{Pool, Slice, block_bytes};
 use super::driver::{Driver, ListenerId, SocketId};
 use super::rooms::{Side, Ticket};
 use super::schedule::{TaskId, TimerId};
@@ -205,13 +205,24 @@ impl<D: Driver> Io<D> {
     }
 
     /// Waits until the worker has room for a large frame, and reserves it. First come, first served.
-    pub(super) async fn frame_room(&self, side: Side, bytes: usize) -> FrameRoom<D> {
+    pub(super) async fn frame_room(&self, side: Side, frame_bytes: usize) -> FrameRoom<D> {
+        let bytes = block_bytes(frame_bytes);
         let ticket = self.0.borrow_mut().enter_room(side, bytes);
-        let mut room = FrameRoom { io: self.clone(), side, ticket, bytes, since: self.now() };
+        let mut room = FrameRoom { io: self.clone(), side, ticket, bytes, frame_bytes, since: self.now() };
         poll_fn(|_| if self.0.borrow().has_room(side, ticket) { Poll::Ready(()) } else { Poll::Pending })
             .await;
         room.since = self.now();
         room
+    }
+
+    /// Large frames from `side` that wait for room.
+    pub(super) fn frames_waiting(&self, side: Side) -> usize {
+        self.0.borrow().rooms(side).waiting()
+    }
+
+    /// Bytes reserved for large frames from `side`.
+    pub(super) fn frame_bytes(&self, side: Side) -> usize {
+        self.0.borrow().rooms(side).taken()
     }
 
     /// Tells the peer, after everything queued, that nothing more comes.
@@ -303,7 +314,9 @@ pub(super) struct FrameRoom<D: Driver> {
     io: Io<D>,
     side: Side,
     ticket: Ticket,
+    /// Of its whole buffer.
     bytes: usize,
+    frame_bytes: usize,
     since: Instant,
 }
 
@@ -313,9 +326,9 @@ impl<D: Driver> FrameRoom<D> {
         self.since
     }
 
-    /// How much room.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes of the frame.
+    pub(super) fn frame_bytes(&self) -> usize {
+        self.frame_bytes
     }
 }
 

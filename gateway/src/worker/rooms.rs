@@ -48,6 +48,16 @@ impl Rooms {
         self.waiting.front().is_none_or(|first| ticket < first.ticket)
     }
 
+    /// Frames that wait for room.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Bytes that are reserved.
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
     /// Gives room back, or no longer waits for it; `wake` is told whose turn it is now.
     pub(super) fn leave(&mut self, ticket: Ticket, bytes: usize, bytes_max: usize, wake: impl FnMut(TaskId)) {
         if self.is_admitted(ticket) {

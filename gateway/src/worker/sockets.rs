@@ -305,6 +305,11 @@ impl<D: Driver> State<D> {
         self.frames[side as usize].enter(bytes, self.limits.frames[side as usize], task)
     }
 
+    /// Who has room for large frames from `side`, and who waits.
+    pub(super) fn rooms(&self, side: Side) -> &Rooms {
+        &self.frames[side as usize]
+    }
+
     /// True once there is room.
     pub(super) fn has_room(&self, side: Side, ticket: Ticket) -> bool {
         self.frames[side as usize].is_admitted(ticket)

@@ -74,7 +74,7 @@ struct Connection<D: Driver> {
     changed: Cell<bool>,
     /// A whole request has come.
     asked: Cell<bool>,
-    /// Bytes that have come since `watch` looked, by side.
+    /// Bytes that have come, by side.
     heard: [Cell<usize>; 2],
     /// The client has been sent an answer.
     answered: Cell<bool>,
@@ -145,9 +145,6 @@ impl<D: Driver> Connection<D> {
             if self.io.ring_short() {
                 self.session.borrow_mut().replies.pieces_mut().for_each(Slice::detach);
             }
-            if let Poll::Ready(Err(close)) = watch.as_mut().poll(context) {
-                return Poll::Ready(Err(close));
-            }
             loop {
                 self.changed.set(false);
                 advance(&mut done[0], requests.as_mut(), context)?;
@@ -159,7 +156,8 @@ impl<D: Driver> Connection<D> {
                 if !self.changed.get() {
                     let waiting = self.session.borrow().replies.bytes();
                     self.io.note_waiting(self.client.socket(), waiting);
-                    return Poll::Pending;
+                    // Last: it sees what has moved and who has room now.
+                    return watch.as_mut().poll(context).map(|ended| ended.map(|never| match never {}));
                 }
             }
         })
@@ -172,13 +170,13 @@ impl<D: Driver> Connection<D> {
         heard.set(heard.get() + bytes);
     }
 
-    /// Before more is received: the worker must have room for a large frame that has begun.
-    async fn make_room(&self, side: Side, reader: &FrameReader) {
-        let Some(bytes) = reader.large_frame() else { return };
-        if self.rooms[side as usize].borrow().is_none() {
-            let room = self.io.frame_room(side, bytes).await;
-            self.rooms[side as usize].replace(Some(room));
-        }
+    /// Waits until the worker has room for the large frame under way; false when the reader wants none.
+    async fn make_room(&self, side: Side, reader: &mut FrameReader) -> bool {
+        let Some(frame_bytes) = reader.wants_room() else { return false };
+        let room = self.beside(reader, pin!(self.io.frame_room(side, frame_bytes))).await;
+        self.rooms[side as usize].replace(Some(room));
+        reader.give_room();
+        true
     }
 
     /// A frame has come to its end.

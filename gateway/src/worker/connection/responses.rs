@@ -83,10 +83,11 @@ impl<D: Driver> Connection<D> {
             .next(&self.pool, frame_bytes_min, frame::FRAME_BYTES_MAX)
             .map_err(|error| Close::refused(Reason::FrameSize, error))?;
         let Some(frame) = frame else {
-            // First, so that no room is held for a client that does not read.
-            self.client_keeps_up().await;
-            self.make_room(Side::Upstream, reader).await;
-            return Ok(false);
+            if reader.wants_room().is_some() {
+                // First, so that no room is held for a client that does not read.
+                self.beside(reader, pin!(self.client_keeps_up())).await;
+            }
+            return Ok(self.make_room(Side::Upstream, reader).await);
         };
         self.leave_room(Side::Upstream);
         self.beside(reader, pin!(self.answer(frame))).await?;

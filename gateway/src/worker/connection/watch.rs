@@ -1,7 +1,10 @@
-//! What a connection may take of time: three limits, the last two of which are looked at once a minute.
+//! What a connection may take of time.
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::super::driver::Driver;
@@ -20,24 +23,50 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(660);
 /// How often a connection is looked at: the grain of `IDLE_TIMEOUT`.
 const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A large frame, for whose room others may wait, moves at such a pace that so many intervals suffice.
+/// How often one that has room for a large frame is looked at while others wait for room: with who has stopped they wait
+/// twice as long at most.
+const AWAITED_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// A large frame moves at such a pace that so many looks see it whole.
 const LOOKS_PER_FRAME: usize = 10;
 
-/// Bytes that have moved since the last look, by side.
+/// Bytes that have moved, by side.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Moved {
     heard: [usize; 2],
     sent: [usize; 2],
 }
 
+impl Moved {
+    const NOTHING: Self = Self { heard: [0; 2], sent: [0; 2] };
+
+    /// Of a socket that is closed by now, nothing.
+    fn since(&self, before: &Self) -> Self {
+        let difference =
+            |now: [usize; 2], before: [usize; 2]| [0, 1].map(|side| now[side].saturating_sub(before[side]));
+        Self { heard: difference(self.heard, before.heard), sent: difference(self.sent, before.sent) }
+    }
+}
+
 impl<D: Driver> Connection<D> {
     /// Ends when the connection has broken one of its limits.
     pub(super) async fn watch(&self) -> Result<Infallible, Close> {
+        let (mut whole, mut rooms) = (pin!(self.watch_whole()), pin!(self.watch_rooms()));
+        poll_fn(|context| match whole.as_mut().poll(context) {
+            Poll::Pending => rooms.as_mut().poll(context),
+            ended => ended,
+        })
+        .await
+    }
+
+    async fn watch_whole(&self) -> Result<Infallible, Close> {
         self.first_request().await?;
-        let (mut sent, mut silent) = ([0; 2], Duration::ZERO);
+        let (mut before, mut silent) = (Moved::NOTHING, Duration::ZERO);
         loop {
             self.io.sleep_until(self.io.now() + LOOK_INTERVAL).await;
-            let moved = self.moved(&mut sent);
-            self.keeps_pace(&moved)?;
+            let now = self.moved();
+            let moved = now.since(&std::mem::replace(&mut before, now));
+            self.keeps_pace(&moved, LOOK_INTERVAL, |_| true)?;
             silent = if self.is_silent(&moved) { silent + LOOK_INTERVAL } else { Duration::ZERO };
             if silent >= IDLE_TIMEOUT {
                 return Err(Close::refused(Reason::Idle, "nothing has moved for long"));
@@ -53,31 +82,50 @@ impl<D: Driver> Connection<D> {
         Err(Close::refused(Reason::FirstRequest, "no whole request has come"))
     }
 
-    /// `sent` has the totals of the last look. Counts instead of times: they cost the hot path an addition.
-    fn moved(&self, sent: &mut [usize; 2]) -> Moved {
+    /// From the first byte on: a frame may need room before there is a whole request.
+    async fn watch_rooms(&self) -> Result<Infallible, Close> {
+        loop {
+            poll_fn(|_| if self.has_room() { Poll::Ready(()) } else { Poll::Pending }).await;
+            let before = self.moved();
+            self.io.sleep_until(self.io.now() + AWAITED_LOOK_INTERVAL).await;
+            let moved = self.moved().since(&before);
+            self.keeps_pace(&moved, AWAITED_LOOK_INTERVAL, |side| self.io.frames_waiting(side) > 0)?;
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.rooms.iter().any(|room| room.borrow().is_some())
+    }
+
+    /// Counts instead of times: they cost the hot path an addition.
+    fn moved(&self) -> Moved {
         let links = [Some(&self.client), self.upstream.get()];
-        let now = links.map(|link| link.map_or(0, |link| self.io.sent_bytes(link.socket())));
-        let before = std::mem::replace(sent, now);
         Moved {
-            heard: self.heard.each_ref().map(Cell::take),
-            sent: [0, 1].map(|side| now[side].saturating_sub(before[side])),
+            heard: self.heard.each_ref().map(Cell::get),
+            sent: links.map(|link| link.map_or(0, |link| self.io.sent_bytes(link.socket()))),
         }
     }
 
     /// A large request comes from its client and leaves for its broker; an answer gives its room back once it is whole.
-    fn keeps_pace(&self, moved: &Moved) -> Result<(), Close> {
+    fn keeps_pace(
+        &self,
+        moved: &Moved,
+        interval: Duration,
+        matters: impl Fn(Side) -> bool,
+    ) -> Result<(), Close> {
         let [of_client, of_upstream] = moved.heard;
         let request = of_client + moved.sent[Side::Upstream as usize];
-        if self.is_slow(Side::Client, request) || self.is_slow(Side::Upstream, of_upstream) {
+        let slow = |(side, bytes)| matters(side) && self.is_slow(side, bytes, interval);
+        if [(Side::Client, request), (Side::Upstream, of_upstream)].into_iter().any(slow) {
             return Err(Close::refused(Reason::StalledFrame, "others may wait for the room that it takes"));
         }
         Ok(())
     }
 
-    /// True when a frame from `side` has had room since the last look, and has moved too little.
-    fn is_slow(&self, side: Side, moved_bytes: usize) -> bool {
+    /// True when a frame from `side` has had room for all of `interval`, and has moved too little in it.
+    fn is_slow(&self, side: Side, moved_bytes: usize, interval: Duration) -> bool {
         let slow = |room: &FrameRoom<D>| {
-            room.since() + LOOK_INTERVAL <= self.io.now() && moved_bytes < room.bytes() / LOOKS_PER_FRAME
+            room.since() + interval <= self.io.now() && moved_bytes < room.frame_bytes() / LOOKS_PER_FRAME
         };
         self.rooms[side as usize].borrow().as_ref().is_some_and(slow)
     }
@@ -85,7 +133,7 @@ impl<D: Driver> Connection<D> {
     /// True when nothing has moved, and not because the broker thinks: its answer may take long, but a client that does
     /// not read what it has holds memory.
     fn is_silent(&self, moved: &Moved) -> bool {
-        if moved.heard != [0; 2] || moved.sent != [0; 2] {
+        if *moved != Moved::NOTHING {
             return false;
         }
         let mut session = self.session.borrow_mut();

@@ -122,11 +122,11 @@ fn large_frames_wait_for_room_one_after_the_other() {
     send(&mut stage, &clients, &mut sent, &frame[..frame.len() - 100]);
     // The gateway takes all of the one, and of the other no more than the beginning.
     assert_eq!(sent.iter().max(), Some(&(frame.len() - 100)));
-    assert!(*sent.iter().min().unwrap() < 280_000, "{sent:?}");
+    assert!(*sent.iter().min().unwrap() < 290_000, "{sent:?}");
 
     send(&mut stage, &clients, &mut sent, &frame);
     assert_eq!(sent.iter().max(), Some(&frame.len()));
-    assert!(*sent.iter().min().unwrap() < 280_000, "whole, it still has its room: {sent:?}");
+    assert!(*sent.iter().min().unwrap() < 290_000, "whole, it still has its room: {sent:?}");
     for _ in &clients {
         let upstream = stage.upstream();
         let mut forwarded = Vec::new();
@@ -150,10 +150,10 @@ fn a_larger_frame_has_its_turn_before_others_that_came_later() {
     // Whole, and its broker does not read.
     send(&mut stage, &clients[..1], &mut sent[..1], &large);
     // This one would take the rest of the room and more; behind it there would be room for the third.
-    send(&mut stage, &clients[1..2], &mut sent[1..2], &larger[..100_000]);
+    send(&mut stage, &clients[1..2], &mut sent[1..2], &larger);
     send(&mut stage, &clients[2..], &mut sent[2..], &large);
     assert_eq!(sent[0], large.len());
-    assert!(sent[1] < 280_000 && sent[2] < 280_000, "{sent:?}");
+    assert!(sent[1] < 290_000 && sent[2] < 290_000, "{sent:?}");
 
     let upstream = stage.upstream();
     (0..100).for_each(|_| {
@@ -211,7 +211,7 @@ fn a_large_frame_that_comes_too_slowly_ends_its_connection() {
     client.write(&stage.fetches(0, 1));
     let frame = large_request(300_000);
     let mut sent = [0];
-    send(&mut stage, std::slice::from_ref(&client), &mut sent, &frame[..frame.len() / 2]);
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &frame[..280_000]);
     stage.after(Duration::from_secs(31));
     for _ in 0..4 {
         sent[0] += client.write(&frame[sent[0]..][..1]);
@@ -228,7 +228,7 @@ fn a_large_request_that_stops_ends_its_connection_whatever_comes_from_the_broker
     let fetch = stage.fetches(0, 1);
     client.write(&fetch);
     let frame = large_request(300_000);
-    send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame[..frame.len() / 2]);
+    send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame[..280_000]);
     stage.after(Duration::from_secs(31));
 
     let upstream = stage.upstream();
@@ -256,7 +256,7 @@ fn a_large_request_whose_broker_takes_it_slowly_is_not_stalled() {
     stage.after(Duration::from_secs(29));
     send(&mut stage, std::slice::from_ref(&client), &mut [0], &frame);
     let (upstream, mut forwarded) = (stage.upstream(), Vec::new());
-    // 16 KiB at a time, some 120 KiB from look to look: a tenth of the room for it is 102.4 KiB.
+    // 16 KiB at a time, some 120 KiB from look to look: a tenth of it is 30 KB.
     while forwarded.len() < frame.len() {
         for _ in 0..2 {
             upstream.read(&mut forwarded);
@@ -289,9 +289,9 @@ fn a_large_frame_that_has_just_begun_is_not_slow() {
     stage.after(Duration::from_secs(31));
     stage.after(Duration::from_secs(58));
     let mut sent = [0];
-    send(&mut stage, std::slice::from_ref(&client), &mut sent, &large_request(300_000)[..300]);
+    send(&mut stage, std::slice::from_ref(&client), &mut sent, &large_request(300_000)[..270_000]);
     stage.after(Duration::from_secs(2));
-    assert_eq!(sent, [300]);
+    assert_eq!(sent, [270_000]);
     assert!(!client.at_end(), "the connection has been looked at meanwhile");
 }
 
@@ -354,7 +354,7 @@ fn no_room_is_held_for_a_client_that_does_not_read() {
 }
 
 /// Has each client send as much of the rest of `bytes` as the gateway takes.
-fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
+pub(super) fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
     for _ in 0..4 * bytes.len() / 1024 {
         for (client, sent) in clients.iter().zip(&mut *sent) {
             *sent += client.write(&bytes[*sent..]);
@@ -364,7 +364,7 @@ fn send(stage: &mut Stage, clients: &[Peer], sent: &mut [usize], bytes: &[u8]) {
 }
 
 /// A request that is relayed unread (ListOffsets v1, without a client id). Of 300,000 bytes it takes a block of 1 MiB.
-fn large_request(bytes: usize) -> Vec<u8> {
+pub(super) fn large_request(bytes: usize) -> Vec<u8> {
     let mut frame = vec![0; bytes];
     frame[..4].copy_from_slice(&(bytes as u32 - 4).to_be_bytes());
     frame[4..14].copy_from_slice(&[0, 2, 0, 1, 0, 0, 0, 9, 0xff, 0xff]);
@@ -372,7 +372,7 @@ fn large_request(bytes: usize) -> Vec<u8> {
 }
 
 /// Room for one large frame of each side, and little else.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     queued: 4096,
     frames: [1 << 20; 2],
     relaxed: Bounds { inbound: 4096, outbound: 1 << 14 },

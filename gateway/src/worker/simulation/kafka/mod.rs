@@ -7,6 +7,7 @@ mod control;
 mod ends;
 mod memory;
 mod requests;
+mod rooms;
 mod splits;
 mod stage;
 mod stalls;
