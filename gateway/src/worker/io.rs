@@ -156,9 +156,9 @@ impl<D: Driver> Io<D> {
         self.0.borrow_mut().outbound_bytes(socket).unwrap_or(0)
     }
 
-    /// Bytes that have left since the socket was opened; 0 when it is closed.
-    pub(super) fn sent_bytes(&self, socket: SocketId) -> usize {
-        self.0.borrow_mut().sent_bytes(socket)
+    /// Bytes that have arrived at the peer's host since the socket was opened; 0 when it is closed. A system call.
+    pub(super) fn arrived_bytes(&self, socket: SocketId) -> u64 {
+        self.0.borrow().driver.arrived_bytes(socket)
     }
 
     /// Waits until at most `bytes` are queued for sending; 0 waits until everything has left.

@@ -104,8 +104,6 @@ struct Socket {
     inbound: Queue,
     outbound: Queue,
     in_flight: usize,
-    /// Bytes that have left since it was opened.
-    sent: usize,
     /// Bytes that wait at its connection to be sent.
     waiting: usize,
     receive: Receive,
@@ -255,11 +253,6 @@ impl<D: Driver> State<D> {
             Some(Socket { failure: Some(failure), .. }) => Err((*failure).into()),
             Some(socket) => Ok(socket.outbound.bytes() + socket.in_flight),
         }
-    }
-
-    /// Bytes that have left since the socket was opened.
-    pub(super) fn sent_bytes(&mut self, id: SocketId) -> usize {
-        find(&mut self.sockets, id).map_or(0, |socket| socket.sent)
     }
 
     pub(super) fn shutdown_write(&mut self, id: SocketId) {
@@ -462,7 +455,6 @@ impl<D: Driver> State<D> {
         let Some(socket) = entry.as_mut().filter(|socket| socket.id == id) else { return };
         let left = if over { socket.in_flight } else { bytes };
         socket.in_flight -= left;
-        socket.sent += left;
         self.in_flight -= left;
         if over {
             socket.sending = false;
@@ -520,7 +512,6 @@ impl Socket {
             inbound: Queue::default(),
             outbound: Queue::default(),
             in_flight: 0,
-            sent: 0,
             waiting: 0,
             receive: Receive::Off,
             stopping: false,
@@ -568,8 +559,8 @@ fn wake(schedule: &mut Schedule, socket: &Socket) {
     }
 }
 
-/// Bytes of one send, at most: io_uring reports one when all of it has left, so this is the grain in which progress is
-/// seen. Above what may be queued for a socket, so that only large frames leave in parts.
+/// Bytes of one send, at most: io_uring reports one when all of it has left, so this is the grain in which a
+/// queue is seen to shrink. Above what may be queued for a socket, so that only large frames leave in parts.
 const SEND_BYTES_MAX: usize = 2 * budget::OUTBOUND_BYTES_MAX;
 
 /// How long receives may wait for a block before blocks are taken from those who hold them.

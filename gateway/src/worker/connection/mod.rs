@@ -75,7 +75,7 @@ struct Connection<D: Driver> {
     /// A whole request has come.
     asked: Cell<bool>,
     /// Bytes that have come, by side.
-    heard: [Cell<usize>; 2],
+    heard: [Cell<u64>; 2],
     /// The client has been sent an answer.
     answered: Cell<bool>,
 }
@@ -167,7 +167,7 @@ impl<D: Driver> Connection<D> {
     /// Bytes have come.
     fn hear(&self, side: Side, bytes: usize) {
         let heard = &self.heard[side as usize];
-        heard.set(heard.get() + bytes);
+        heard.set(heard.get() + bytes as u64);
     }
 
     /// Waits until the worker has room for the large frame under way; false when the reader wants none.

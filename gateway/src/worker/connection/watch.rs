@@ -28,23 +28,27 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 const AWAITED_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A large frame moves at such a pace that so many looks see it whole.
-const LOOKS_PER_FRAME: usize = 10;
+const LOOKS_PER_FRAME: u64 = 10;
 
 /// Bytes that have moved, by side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Moved {
-    heard: [usize; 2],
-    sent: [usize; 2],
+    heard: [u64; 2],
+    /// What has arrived at the peers' hosts: what has only been sent may lie in the kernel for long.
+    arrived: [u64; 2],
 }
 
 impl Moved {
-    const NOTHING: Self = Self { heard: [0; 2], sent: [0; 2] };
+    const NOTHING: Self = Self { heard: [0; 2], arrived: [0; 2] };
 
     /// Of a socket that is closed by now, nothing.
     fn since(&self, before: &Self) -> Self {
         let difference =
-            |now: [usize; 2], before: [usize; 2]| [0, 1].map(|side| now[side].saturating_sub(before[side]));
-        Self { heard: difference(self.heard, before.heard), sent: difference(self.sent, before.sent) }
+            |now: [u64; 2], before: [u64; 2]| [0, 1].map(|side| now[side].saturating_sub(before[side]));
+        Self {
+            heard: difference(self.heard, before.heard),
+            arrived: difference(self.arrived, before.arrived),
+        }
     }
 }
 
@@ -102,7 +106,7 @@ impl<D: Driver> Connection<D> {
         let links = [Some(&self.client), self.upstream.get()];
         Moved {
             heard: self.heard.each_ref().map(Cell::get),
-            sent: links.map(|link| link.map_or(0, |link| self.io.sent_bytes(link.socket()))),
+            arrived: links.map(|link| link.map_or(0, |link| self.io.arrived_bytes(link.socket()))),
         }
     }
 
@@ -114,7 +118,7 @@ impl<D: Driver> Connection<D> {
         matters: impl Fn(Side) -> bool,
     ) -> Result<(), Close> {
         let [of_client, of_upstream] = moved.heard;
-        let request = of_client + moved.sent[Side::Upstream as usize];
+        let request = of_client + moved.arrived[Side::Upstream as usize];
         let slow = |(side, bytes)| matters(side) && self.is_slow(side, bytes, interval);
         if [(Side::Client, request), (Side::Upstream, of_upstream)].into_iter().any(slow) {
             return Err(Close::refused(Reason::StalledFrame, "others may wait for the room that it takes"));
@@ -123,9 +127,10 @@ impl<D: Driver> Connection<D> {
     }
 
     /// True when a frame from `side` has had room for all of `interval`, and has moved too little in it.
-    fn is_slow(&self, side: Side, moved_bytes: usize, interval: Duration) -> bool {
+    fn is_slow(&self, side: Side, moved_bytes: u64, interval: Duration) -> bool {
         let slow = |room: &FrameRoom<D>| {
-            room.since() + interval <= self.io.now() && moved_bytes < room.frame_bytes() / LOOKS_PER_FRAME
+            room.since() + interval <= self.io.now()
+                && moved_bytes < room.frame_bytes() as u64 / LOOKS_PER_FRAME
         };
         self.rooms[side as usize].borrow().as_ref().is_some_and(slow)
     }

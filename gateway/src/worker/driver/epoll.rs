@@ -14,7 +14,9 @@ use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, sockopt};
 
-use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front};
+use super::{
+    Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front, uring,
+};
 use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
@@ -400,6 +402,10 @@ impl Driver for Epoll {
         self.read_all();
         completions.append(&mut self.local);
         Ok(())
+    }
+
+    fn arrived_bytes(&self, id: SocketId) -> u64 {
+        self.sockets.get(id).map_or(0, |socket| uring::acknowledged_bytes(&socket.fd))
     }
 
     fn starved(&self) -> usize {

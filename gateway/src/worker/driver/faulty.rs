@@ -268,6 +268,7 @@ struct Socket {
     connection: Option<ConnectionId>,
     receive: Receive,
     sending: VecDeque<Slice>,
+    arrived: u64,
     reset_on_close: bool,
     closing: bool,
 }
@@ -445,6 +446,7 @@ impl Faulty {
             connection.reset = true;
         }
         take_front(&mut socket.sending, bytes);
+        socket.arrived += bytes as u64;
         completions.push(Completion::Sent {
             socket: id,
             bytes,
@@ -563,6 +565,10 @@ impl Driver for Faulty {
         Ok(())
     }
 
+    fn arrived_bytes(&self, id: SocketId) -> u64 {
+        self.sockets.get(id).map_or(0, |socket| socket.arrived)
+    }
+
     fn starved(&self) -> usize {
         self.starved
     }
@@ -591,6 +597,7 @@ impl Socket {
             connection,
             receive: Receive::Off,
             sending: VecDeque::new(),
+            arrived: 0,
             reset_on_close: false,
             closing: false,
         }

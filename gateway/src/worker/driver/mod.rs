@@ -101,6 +101,10 @@ pub trait Driver: 'static {
     /// When the kernel refuses to wait at all; errors of operations are in their completions.
     fn wait(&mut self, deadline: Option<Instant>, completions: &mut Vec<Completion>) -> io::Result<()>;
 
+    /// Bytes that have arrived at the peer's host since the socket was opened, of all that was sent. With the kernel's
+    /// sockets a system call: nothing for every pass.
+    fn arrived_bytes(&self, socket: SocketId) -> u64;
+
     /// Sockets whose receive is paused for lack of buffers.
     fn starved(&self) -> usize;
 }
