@@ -72,16 +72,18 @@ pub const KEPT_BYTES: usize = 2 * MIB;
 /// Empties `buffer` for its next use. Beyond [`KEPT_BYTES`] its memory goes once a use has done without it, so that
 /// neither one large batch is paid for ever nor each of many allocates anew.
 pub fn reuse<T>(buffer: &mut Vec<T>) {
-    reuse_within(buffer, KEPT_BYTES);
-}
-
-/// As [`reuse`], with a bound of its own for buffers of which there are many.
-pub fn reuse_within<T>(buffer: &mut Vec<T>, kept_bytes: usize) {
-    let kept = kept_bytes / size_of::<T>().max(1);
+    let kept = KEPT_BYTES / size_of::<T>().max(1);
     if buffer.len() <= kept && buffer.capacity() > kept {
         buffer.shrink_to(kept);
     }
     buffer.clear();
+}
+
+/// Empties `buffer` and keeps no more than `kept_bytes` of it: for buffers of which many wait for their next use, so that
+/// nobody knows when that comes.
+pub fn empty_within<T>(buffer: &mut Vec<T>, kept_bytes: usize) {
+    buffer.clear();
+    buffer.shrink_to(kept_bytes / size_of::<T>().max(1));
 }
 
 /// The sum.

@@ -94,11 +94,11 @@ impl AuditBatch {
         self.partitions.is_empty()
     }
 
-    /// Forgets the entries and keeps the memory, but for that of a single large batch.
+    /// Forgets the entries and keeps the memory, but for that of a large batch.
     pub fn clear(&mut self) {
-        budget::reuse_within(&mut self.partitions, budget::AUDIT_KEPT_BYTES);
-        budget::reuse_within(&mut self.runs, budget::AUDIT_KEPT_BYTES);
-        budget::reuse_within(&mut self.findings, budget::AUDIT_KEPT_BYTES);
+        budget::empty_within(&mut self.partitions, budget::AUDIT_KEPT_BYTES);
+        budget::empty_within(&mut self.runs, budget::AUDIT_KEPT_BYTES);
+        budget::empty_within(&mut self.findings, budget::AUDIT_KEPT_BYTES);
     }
 }
 

@@ -317,7 +317,8 @@ mod tests {
 
     use super::*;
     use crate::audit::Run;
-    use crate::policy::{Keys, Policy};
+    use crate::payload::Level;
+    use crate::policy::{Keys, Policy, Verdict};
 
     fn worker(topology: &Arc<CurrentTopology>) -> Shared {
         let policy =
@@ -346,7 +347,7 @@ mod tests {
         let worker = worker(&Arc::default());
         for _ in 0..100 {
             let mut batch = Box::<AuditBatch>::default();
-            batch.runs.reserve(1 << 20);
+            batch.runs.resize(1 << 16, RUN);
             batch.clear();
             worker.return_audit(batch);
         }
@@ -355,6 +356,8 @@ mod tests {
         assert_eq!(spares.len(), budget::SPARE_AUDITS);
         assert!(spares.iter().all(|batch| bytes(batch) <= budget::AUDIT_KEPT_BYTES));
     }
+
+    const RUN: Run = Run { count: 1, level: Level::Public, verdict: Verdict::Forward };
 
     #[test]
     fn a_published_broker_is_known_to_every_worker_before_it_reads_its_mail() {
