@@ -36,6 +36,9 @@ pub struct WorkerCounters {
     pub(super) request_micros: AtomicU64,
     pub(super) pool_ring_bytes: AtomicU64,
     pub(super) pool_heap_bytes: AtomicU64,
+    /// Large frames, by the side that they come from: bytes reserved, and how many wait.
+    pub(super) frames_reserved_bytes: [AtomicU64; 2],
+    pub(super) frames_waiting: [AtomicU64; 2],
 }
 
 impl Default for WorkerCounters {
@@ -49,6 +52,8 @@ impl Default for WorkerCounters {
             request_micros: AtomicU64::default(),
             pool_ring_bytes: AtomicU64::default(),
             pool_heap_bytes: AtomicU64::default(),
+            frames_reserved_bytes: Default::default(),
+            frames_waiting: Default::default(),
         }
     }
 }
@@ -109,6 +114,18 @@ impl WorkerCounters {
     pub fn pool(&self, ring_bytes: usize, heap_bytes: usize) {
         self.pool_ring_bytes.store(ring_bytes as u64, Relaxed);
         self.pool_heap_bytes.store(heap_bytes as u64, Relaxed);
+    }
+
+    /// Room that large frames from `direction` have now, and how many wait for some.
+    pub fn large_frames(&self, direction: Direction, reserved_bytes: usize, waiting: usize) {
+        self.frames_reserved_bytes[direction as usize].store(reserved_bytes as u64, Relaxed);
+        self.frames_waiting[direction as usize].store(waiting as u64, Relaxed);
+    }
+
+    /// Large frames from `direction` that wait for room.
+    #[cfg(test)]
+    pub(crate) fn large_frames_waiting(&self, direction: Direction) -> u64 {
+        self.frames_waiting[direction as usize].load(Relaxed)
     }
 }
 

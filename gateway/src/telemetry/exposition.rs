@@ -37,6 +37,9 @@ pub struct Exposition {
     pub steer_picks: Box<dyn Fn() -> Option<Vec<u64>> + Send + Sync>,
 }
 
+/// As [`Direction`](super::Direction) counts them.
+const DIRECTIONS: [&str; 2] = ["downstream", "upstream"];
+
 impl Exposition {
     /// The exposition in OpenMetrics text format 1.0.
     pub fn render(self: &Arc<Self>) -> String {
@@ -66,7 +69,7 @@ impl Exposition {
             }
         }
         let mut family = Family::counter(encoder, "bytes", "Bytes received by direction")?;
-        for (index, direction) in ["downstream", "upstream"].into_iter().enumerate() {
+        for (index, direction) in DIRECTIONS.into_iter().enumerate() {
             family.put(&[("direction", direction.to_owned())], self.sum(|worker| &worker.bytes[index]))?;
         }
         let mut family = Family::counter(encoder, "refused", "Refusals by reason")?;
@@ -76,9 +79,26 @@ impl Exposition {
                 self.sum(|worker| &worker.refused[*reason as usize]),
             )?;
         }
+        self.large_frames(encoder)?;
         let mut family = Family::gauge(encoder, "pool_bytes", "Buffer memory held by the workers, by class")?;
         family.put(&[("class", "ring".to_owned())], self.sum(|worker| &worker.pool_ring_bytes))?;
         family.put(&[("class", "heap".to_owned())], self.sum(|worker| &worker.pool_heap_bytes))
+    }
+
+    fn large_frames(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "Frames above 256 KiB that wait for room, by direction";
+        let mut family = Family::gauge(encoder, "large_frames_waiting", help)?;
+        for (index, direction) in DIRECTIONS.into_iter().enumerate() {
+            let waiting = self.sum(|worker| &worker.frames_waiting[index]);
+            family.put(&[("direction", direction.to_owned())], waiting)?;
+        }
+        let help = "Room that frames above 256 KiB have, by direction";
+        let mut family = Family::gauge(encoder, "large_frames_reserved_bytes", help)?;
+        for (index, direction) in DIRECTIONS.into_iter().enumerate() {
+            let reserved = self.sum(|worker| &worker.frames_reserved_bytes[index]);
+            family.put(&[("direction", direction.to_owned())], reserved)?;
+        }
+        Ok(())
     }
 
     fn request_seconds(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -215,7 +215,7 @@ impl<D: Driver> Io<D> {
         room
     }
 
-    /// Large frames from `side` that wait for room.
+    /// Large frames from `side` that wait for room now.
     pub(super) fn frames_waiting(&self, side: Side) -> usize {
         self.0.borrow().rooms(side).waiting()
     }

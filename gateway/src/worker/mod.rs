@@ -36,12 +36,13 @@ use crate::inspect::{Frames, Inspector};
 use crate::mailbox::{ControlMailbox, ToControl, ToWorker, Wake, WorkerMailbox, mailbox};
 use crate::policy::Policy;
 use crate::steering::LoadHandle;
-use crate::telemetry::{Reason, WorkerCounters};
+use crate::telemetry::{Direction, Reason, WorkerCounters};
 use crate::topology::CurrentTopology;
 use buffers::{Pool, Slice};
 use driver::{Driver, ListenerId};
 use executor::{Executor, Failures};
 use io::Io;
+use rooms::Side;
 use shared::{Endpoint, Shared};
 
 pub use shared::ListenerSettings;
@@ -255,6 +256,12 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
         self.shared.settle(self.executor.io().now());
         let pool = self.executor.io().pool().bytes();
         self.shared.counters.pool(pool.ring, pool.heap.iter().sum());
+        let io = self.executor.io();
+        for (side, direction) in
+            [(Side::Client, Direction::Downstream), (Side::Upstream, Direction::Upstream)]
+        {
+            self.shared.counters.large_frames(direction, io.frame_bytes(side), io.frames_waiting(side));
+        }
         let failures = self.executor.failures();
         let new = |count: fn(&Failures) -> u64| count(&failures) - count(&self.failures);
         self.shared.counters.refuse_many(Reason::Panic, new(|failures| failures.panics));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::super::driver::faulty::Peer;
 use super::memory::{LIMITS, large_request, send};
 use super::stage::{SETTLING_TURNS, Stage};
-use crate::telemetry::Reason;
+use crate::telemetry::{Direction, Reason};
 
 /// A worker with room for one large frame.
 fn crowded() -> Stage {
@@ -37,6 +37,7 @@ fn who_stops_in_a_large_frame_makes_others_wait_for_seconds() {
     send(&mut stage, &clients[..1], &mut sent[..1], &frame[..280_000]);
     send(&mut stage, &clients[1..], &mut sent[1..], &frame);
     assert!(sent[1] < 290_000, "the first has the room: {sent:?}");
+    assert_eq!(stage.worker.shared.counters.large_frames_waiting(Direction::Downstream), 1);
 
     stage.after(AWAITED_LOOK);
     assert!(clients[0].at_end());
