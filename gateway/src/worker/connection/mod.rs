@@ -113,8 +113,16 @@ pub(super) async fn serve<D: Driver>(io: Io<D>, shared: Rc<Shared>, endpoint: En
     if let Err(close) = &ended {
         connection.report(close);
     }
+    if let (Err(Close::Refused(Reason::StalledFrame, _)), Some(upstream)) =
+        (&ended, connection.upstream.get())
+    {
+        // What is left of the frame would not leave within the linger either.
+        connection.io.close(upstream.socket());
+    }
+    connection.leave_empty_rooms();
     let deadline = connection.io.now() + LINGER;
     connection.flush_until(deadline).await;
+    connection.leave_empty_rooms();
     // An end of the stream before the first answer reads as a wrong listener or a refused login, after which
     // franz-go gives its records up. A reset reads as what it is, a failure to be tried again.
     if ended.is_err_and(|close| close.is_upstreams()) && !connection.answered.get() {
@@ -182,6 +190,15 @@ impl<D: Driver> Connection<D> {
     /// A frame has come to its end.
     fn leave_room(&self, side: Side) {
         self.rooms[side as usize].replace(None);
+    }
+
+    /// The loops have gone, and their frames with them: room is needed by what is still queued for the upstream only.
+    fn leave_empty_rooms(&self) {
+        self.leave_room(Side::Upstream);
+        let queued = self.upstream.get().map_or(0, |upstream| self.io.outbound_bytes(upstream.socket()));
+        if queued <= self.io.outbound_bytes_max() {
+            self.leave_room(Side::Client);
+        }
     }
 
     fn report(&self, close: &Close) {

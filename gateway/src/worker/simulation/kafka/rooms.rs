@@ -42,7 +42,23 @@ fn who_stops_in_a_large_frame_makes_others_wait_for_seconds() {
     stage.after(AWAITED_LOOK);
     assert!(clients[0].at_end());
     assert_eq!(stage.refused(Reason::StalledFrame), 1);
-    stage.after(AWAITED_LOOK);
+    // At once, though the first does not close its end.
+    send(&mut stage, &clients[1..], &mut sent[1..], &frame);
+    assert_eq!(sent[1], frame.len());
+}
+
+#[test]
+fn a_broker_that_stops_taking_a_large_frame_makes_others_wait_for_seconds() {
+    let mut stage = crowded();
+    let clients = [stage.client(), stage.client()];
+    let frame = large_request(300_000);
+    let mut sent = [0; 2];
+    send(&mut stage, &clients[..1], &mut sent[..1], &frame);
+    send(&mut stage, &clients[1..], &mut sent[1..], &frame);
+    assert!(sent[0] == frame.len() && sent[1] < 290_000, "the first has the room: {sent:?}");
+
+    (0..2).for_each(|_| stage.after(AWAITED_LOOK));
+    assert_eq!(stage.refused(Reason::StalledFrame), 1);
     send(&mut stage, &clients[1..], &mut sent[1..], &frame);
     assert_eq!(sent[1], frame.len());
 }
