@@ -8,6 +8,7 @@
 //! + LARGE_REQUEST_BYTES_MAX  requests above 256 KiB that have not left
 //! + LARGE_ANSWER_BYTES_MAX   answers above 256 KiB that have not come to their end
 //! + AUDIT_BYTES_MAX          audit batches that wait for their next use
+//! + AUDIT_SENT_BYTES_MAX     audit batches that the control thread has not taken
 //! ```
 //!
 //! Beyond the sum, each connection may hold what it is entitled to alone: the two `*_BYTES_PRESSED` bounds of
@@ -59,12 +60,16 @@ pub const SMALL_PIECE_BYTES: usize = 2 * KIB;
 /// busy, before one has to be allocated.
 pub const SPARE_AUDITS: usize = 16;
 
-/// Memory kept of one of the three buffers of an audit batch, bytes: 10,000 findings, one in 200 bytes of a turn that
+/// Memory kept of one of the three buffers of an audit batch, bytes: 8,000 findings, one in 256 bytes of a turn that
 /// takes the whole ring.
-pub const AUDIT_KEPT_BYTES: usize = 256 * KIB;
+pub const AUDIT_KEPT_BYTES: usize = 128 * KIB;
 
 /// Memory of the audit batches of one worker that are empty.
 pub const AUDIT_BYTES_MAX: usize = (SPARE_AUDITS + 1) * 3 * AUDIT_KEPT_BYTES;
+
+/// Memory of the audit batches that a worker has sent and the control thread has not taken: above, the worker reads no
+/// further until it has. One batch alone always goes: the worst turn, 2 MiB of findings in 7 bytes each, makes 8 MiB.
+pub const AUDIT_SENT_BYTES_MAX: usize = 6 * MIB;
 
 /// Memory kept of one reused buffer, bytes: room for the text of a batch at the default limit of brokers (1 MiB), twice.
 pub const KEPT_BYTES: usize = 2 * MIB;
@@ -93,7 +98,8 @@ pub const WORKER_BYTES_MAX: usize = RING_BYTES
     + QUEUED_BYTES_MAX
     + LARGE_REQUEST_BYTES_MAX
     + LARGE_ANSWER_BYTES_MAX
-    + AUDIT_BYTES_MAX;
+    + AUDIT_BYTES_MAX
+    + AUDIT_SENT_BYTES_MAX;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

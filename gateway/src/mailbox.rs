@@ -7,17 +7,19 @@
 //!            ToWorker: bounded ring, wakes the worker's eventfd
 //! ```
 //!
-//! Both rings are single-producer single-consumer and bounded. A worker that finds its ring full keeps the
-//! message and is woken to try again as soon as there is room; nothing is lost.
+//! Both rings are single-producer single-consumer and bounded, the worker's also by the memory of the audit batches in
+//! it. A worker that finds its ring full keeps the message and is woken to try again as soon as there is room; nothing
+//! is lost.
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst, fence};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::audit::AuditBatch;
+use crate::budget::AUDIT_SENT_BYTES_MAX;
 use crate::policy::{Policy, Scratch};
 use crate::topology::Learned;
 
@@ -40,6 +42,13 @@ pub enum ToControl {
     },
     /// A policy that this worker no longer uses; freed on the control thread.
     Retired(Arc<Policy>, Box<Scratch>),
+}
+
+impl ToControl {
+    /// Memory that the budget counts while the message is under way.
+    fn bytes(&self) -> usize {
+        if let Self::AuditBatch(batch) = self { batch.bytes() } else { 0 }
+    }
 }
 
 /// What the control thread tells a worker.
@@ -82,6 +91,8 @@ pub struct WorkerMailbox {
     from_control: rtrb::Consumer<ToWorker>,
     notify: Arc<Notify>,
     waits_for_room: Arc<AtomicBool>,
+    /// Memory of the audit batches in the ring.
+    sent_bytes: Arc<AtomicUsize>,
 }
 
 /// The control thread's end of one worker's mailbox.
@@ -90,6 +101,7 @@ pub struct ControlMailbox {
     from_worker: rtrb::Consumer<ToControl>,
     waker: Box<dyn Wake>,
     waits_for_room: Arc<AtomicBool>,
+    sent_bytes: Arc<AtomicUsize>,
     /// Messages for which the ring had no room, oldest first.
     backlog: std::collections::VecDeque<ToWorker>,
 }
@@ -108,10 +120,11 @@ pub(crate) fn mailbox_of(
     let (to_control, from_worker) = rtrb::RingBuffer::new(to_control);
     let (to_worker, from_control) = rtrb::RingBuffer::new(TO_WORKER_CAPACITY);
     let backlog = std::collections::VecDeque::new();
-    let waits_for_room = Arc::<AtomicBool>::default();
+    let (waits_for_room, sent_bytes) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+    let (waits, sent) = (waits_for_room.clone(), sent_bytes.clone());
     (
-        WorkerMailbox { to_control, from_control, notify, waits_for_room: waits_for_room.clone() },
-        ControlMailbox { to_worker, from_worker, waker, waits_for_room, backlog },
+        WorkerMailbox { to_control, from_control, notify, waits_for_room: waits, sent_bytes: sent },
+        ControlMailbox { to_worker, from_worker, waker, waits_for_room, sent_bytes, backlog },
     )
 }
 
@@ -122,16 +135,28 @@ impl WorkerMailbox {
     ///
     /// Gives the message back when the ring is full; the worker is woken when it no longer is.
     pub fn send(&mut self, message: ToControl) -> Result<(), ToControl> {
-        let full = |rtrb::PushError::Full(message)| message;
-        if let Err(message) = self.to_control.push(message).map_err(full) {
+        if let Err(message) = self.push(message) {
             // Said before the last try, with a fence on either side: this try sees the room that the control thread
             // made, or the control thread sees that it is waited for.
             self.waits_for_room.store(true, Relaxed);
             fence(SeqCst);
-            self.to_control.push(message).map_err(full)?;
+            self.push(message)?;
         }
         self.notify.notify_one();
         Ok(())
+    }
+
+    fn push(&mut self, message: ToControl) -> Result<(), ToControl> {
+        let (bytes, sent) = (message.bytes(), self.sent_bytes.load(Relaxed));
+        if sent > 0 && bytes > 0 && sent + bytes > AUDIT_SENT_BYTES_MAX {
+            return Err(message);
+        }
+        // Before the message can be taken, and its bytes with it.
+        self.sent_bytes.fetch_add(bytes, Relaxed);
+        self.to_control.push(message).map_err(|rtrb::PushError::Full(message)| {
+            self.sent_bytes.fetch_sub(bytes, Relaxed);
+            message
+        })
     }
 
     /// The next message from the control thread.
@@ -157,6 +182,7 @@ impl ControlMailbox {
     /// The next message from the worker.
     pub fn receive(&mut self) -> Option<ToControl> {
         let message = self.from_worker.pop().ok();
+        self.sent_bytes.fetch_sub(message.as_ref().map_or(0, ToControl::bytes), Relaxed);
         fence(SeqCst);
         if message.is_some() && self.waits_for_room.swap(false, Relaxed) {
             self.waker.wake();
@@ -182,6 +208,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::audit::FindingEntry;
 
     struct NoWake;
     impl Wake for NoWake {
@@ -232,6 +259,25 @@ mod tests {
         assert!(worker.send(message()).is_err());
         control.receive();
 
+        woken.try_recv().expect("there is room now");
+        assert!(worker.send(message()).is_ok());
+    }
+
+    #[test]
+    fn a_worker_keeps_what_would_be_too_much_memory_until_it_is_woken() {
+        let (waker, woken) = mpsc::channel();
+        let (mut worker, mut control) = mailbox(Arc::new(Notify::new()), Box::new(waker));
+        let message = || {
+            let mut batch = Box::<AuditBatch>::default();
+            batch.findings.reserve(AUDIT_SENT_BYTES_MAX / size_of::<FindingEntry>());
+            ToControl::AuditBatch(batch)
+        };
+        worker.send(message()).expect("one alone always goes");
+        assert!(worker.send(message()).is_err(), "the ring has room, the sum has not");
+        let learned = ToControl::Learned { listener: 0, learned: Learned::default() };
+        worker.send(learned).expect("this takes no part in the sum");
+
+        control.receive();
         woken.try_recv().expect("there is room now");
         assert!(worker.send(message()).is_ok());
     }

@@ -94,6 +94,13 @@ impl AuditBatch {
         self.partitions.is_empty()
     }
 
+    /// Memory of the entries, used or not. Names are shared, and not counted.
+    pub fn bytes(&self) -> usize {
+        self.partitions.capacity() * size_of::<PartitionEntry>()
+            + self.runs.capacity() * size_of::<Run>()
+            + self.findings.capacity() * size_of::<FindingEntry>()
+    }
+
     /// Forgets the entries and keeps the memory, but for that of a large batch.
     pub fn clear(&mut self) {
         budget::empty_within(&mut self.partitions, budget::AUDIT_KEPT_BYTES);
