@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 
 use crate::config::IoKind;
 use crate::inspect::{Frames, Inspector};
-use crate::mailbox::{ControlMailbox, ToControl, ToWorker, Wake, WorkerMailbox, mailbox};
+use crate::mailbox::{ControlMailbox, ToWorker, Wake, WorkerMailbox, mailbox};
 use crate::policy::Policy;
 use crate::steering::LoadHandle;
 use crate::telemetry::{Direction, Reason, WorkerCounters};
@@ -242,7 +242,7 @@ impl<D: Driver<Listener: From<TcpListener>>> Worker<D> {
     /// Hands audit batches, what was learned and policies that nobody needs any more to the control thread.
     fn hand_over(&mut self) {
         while let Some((policy, scratch)) = self.shared.inspector().retired() {
-            self.shared.tell(ToControl::Retired(policy, scratch));
+            self.shared.retire(policy, scratch);
         }
         if self.shared.flush(&mut self.mailbox) {
             // Connections stand still while the control thread is behind, and nothing else tells them that it is not.

@@ -11,6 +11,7 @@ use crate::audit::AuditBatch;
 use crate::budget;
 use crate::inspect::{Inspector, Sender};
 use crate::mailbox::{ToControl, WorkerMailbox};
+use crate::policy::{Policy, Scratch};
 use crate::protocol::kafka::rewrite::Directory;
 use crate::steering::{LoadHandle, SETTLE_INTERVAL_SECONDS};
 use crate::telemetry::{Reason, WorkerCounters};
@@ -229,9 +230,19 @@ impl Shared {
         self.outbox.borrow_mut().push_back(ToControl::Learned { listener, learned });
     }
 
-    /// Queues a message for the control thread.
-    pub(super) fn tell(&self, message: ToControl) {
-        self.outbox.borrow_mut().push_back(message);
+    /// Tells the control thread that this worker needs a policy no more: behind what was decided by it.
+    pub(super) fn retire(&self, policy: Arc<Policy>, scratch: Box<Scratch>) {
+        self.queue_audit();
+        self.outbox.borrow_mut().push_back(ToControl::Retired(policy, scratch));
+    }
+
+    fn queue_audit(&self) {
+        let mut audit = self.audit.borrow_mut();
+        if !audit.is_empty() {
+            let empty = self.spare_audits.borrow_mut().pop().unwrap_or_default();
+            let batch = std::mem::replace(&mut *audit, empty);
+            self.outbox.borrow_mut().push_back(ToControl::AuditBatch(batch));
+        }
     }
 
     /// An emptied audit batch came back. It is kept, unless the control thread was so far behind that others had to be
@@ -246,12 +257,8 @@ impl Shared {
     /// Hands over what was decided and everything queued, as far as the mailbox takes it. True when the control
     /// thread was behind and has caught up.
     pub(super) fn flush(&self, mailbox: &mut WorkerMailbox) -> bool {
+        self.queue_audit();
         let mut outbox = self.outbox.borrow_mut();
-        let mut audit = self.audit.borrow_mut();
-        if !audit.is_empty() {
-            let empty = self.spare_audits.borrow_mut().pop().unwrap_or_default();
-            outbox.push_back(ToControl::AuditBatch(std::mem::replace(&mut *audit, empty)));
-        }
         while let Some(message) = outbox.pop_front() {
             if let Err(message) = mailbox.send(message) {
                 outbox.push_front(message);
@@ -316,14 +323,18 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::audit::Run;
+    use crate::audit::{PartitionEntry, Run};
+    use crate::mailbox::{Wake, mailbox};
     use crate::payload::Level;
-    use crate::policy::{Keys, Policy, Verdict};
+    use crate::policy::{Keys, Verdict};
+
+    fn policy() -> Arc<Policy> {
+        let policy = Policy::compile(Path::new("test.toml"), "version = 1", &Keys::StandIn, 1);
+        Arc::new(policy.expect("a policy"))
+    }
 
     fn worker(topology: &Arc<CurrentTopology>) -> Shared {
-        let policy =
-            Policy::compile(Path::new("test.toml"), "version = 1", &Keys::StandIn, 1).expect("a policy");
-        let policy = Arc::new(policy);
+        let policy = policy();
         let scratch = Box::new(policy.scratch());
         let settings = ListenerSettings {
             index: 0,
@@ -358,6 +369,35 @@ mod tests {
     }
 
     const RUN: Run = Run { count: 1, level: Level::Public, verdict: Verdict::Forward };
+
+    struct NoWake;
+    impl Wake for NoWake {
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_policy_is_retired_behind_what_was_decided_by_it() {
+        let worker = worker(&Arc::default());
+        let (mut ours, mut theirs) = mailbox(Arc::default(), Box::new(NoWake));
+        worker.audit().partitions.push(PartitionEntry {
+            topic: "orders".into(),
+            partition: 0,
+            principal: "User:ANONYMOUS".into(),
+            listener: 0,
+            generation: 1,
+            records: 1,
+            unseen: None,
+            runs: (0, 0),
+            findings: (0, 0),
+        });
+        let policy = policy();
+        let scratch = Box::new(policy.scratch());
+        worker.retire(policy, scratch);
+        worker.flush(&mut ours);
+
+        assert!(matches!(theirs.receive(), Some(ToControl::AuditBatch(_))));
+        assert!(matches!(theirs.receive(), Some(ToControl::Retired(..))));
+    }
 
     #[test]
     fn a_published_broker_is_known_to_every_worker_before_it_reads_its_mail() {
