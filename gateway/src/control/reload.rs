@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
@@ -17,6 +17,9 @@ use crate::telemetry::PolicyState;
 
 /// Editors and configuration managers write a file in several steps; the reload waits until it is quiet.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// Longest wait for quiet: something else in the folder may be written all the time.
+const QUIET_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Longest compilation, and longest reading, that is waited for: the shipped policies take a second.
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -77,7 +80,10 @@ impl Reloader {
         out: mpsc::UnboundedSender<Arc<Policy>>,
     ) {
         while let Some(mut trigger) = asked.recv().await {
-            while let Ok(Some(next)) = tokio::time::timeout(QUIET, asked.recv()).await {
+            let latest = Instant::now() + QUIET_WAIT_MAX;
+            while Instant::now() < latest
+                && let Ok(Some(next)) = tokio::time::timeout(QUIET, asked.recv()).await
+            {
                 trigger = trigger.max(next);
             }
             if let Some(policy) = self.reload(trigger).await
@@ -262,6 +268,27 @@ mod tests {
         let found = |text: &str| policy.explainer().explain(text.as_bytes()).findings.len();
         assert_eq!((found("Acme Widgets"), found("Acme Gadgets")), (0, 1));
         assert_eq!(reloader.state.reloads_rejected.load(Relaxed), 1);
+        std::fs::remove_dir_all(&folder).expect("the folder is there");
+    }
+
+    #[tokio::test]
+    async fn a_folder_in_which_something_is_always_written_reloads_all_the_same() {
+        let folder = folder("busy");
+        let reloader = reloader(&folder);
+        std::fs::write(&reloader.path, "version = 1\n").expect("the folder is there");
+        let ((ask, asked), (out, mut policies)) = (mpsc::channel(1), mpsc::unbounded_channel());
+        let reloads = tokio::spawn(reloader.run(asked, out));
+        let writes = tokio::spawn(async move {
+            let mut often = tokio::time::interval(QUIET / 4);
+            while ask.send(Trigger::File).await.is_ok() {
+                often.tick().await;
+            }
+        });
+
+        let policy = tokio::time::timeout(10 * QUIET_WAIT_MAX, policies.recv()).await;
+        assert!(policy.expect("a reload in spite of them").is_some());
+        writes.abort();
+        reloads.abort();
         std::fs::remove_dir_all(&folder).expect("the folder is there");
     }
 
