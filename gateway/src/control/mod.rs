@@ -28,7 +28,7 @@ use crate::telemetry::{Exposition, PolicyState};
 use crate::topology::{CurrentTopology, Learned};
 use canaries::Canaries;
 use cluster::{Cluster, Published};
-use reload::{Reloader, Trigger};
+use reload::{Asked, Reloader, Trigger};
 use start::{Started, Worker};
 
 pub use reload::compile;
@@ -63,7 +63,7 @@ struct Control {
     in_use: Vec<Arc<Policy>>,
     /// For the metrics: a generation is in force when no worker uses an older one.
     policy_state: Arc<PolicyState>,
-    reload: mpsc::Sender<Trigger>,
+    reload: Arc<Asked>,
     steering: Option<Steering>,
     notify: Arc<tokio::sync::Notify>,
     sink: Arc<Mutex<CountingSink>>,
@@ -145,8 +145,7 @@ impl Control {
                 _ = kick.tick() => self.kick(),
                 _ = self.hangup.recv() => {
                     info!("SIGHUP: reloading the policy");
-                    // A full channel already holds a reload to come.
-                    let _ = self.reload.try_send(Trigger::Signal);
+                    self.reload.ask(Trigger::Signal);
                 }
                 _ = self.terminate.recv() => self.drain("SIGTERM"),
                 _ = self.interrupt.recv() => self.drain("SIGINT"),
@@ -254,9 +253,6 @@ impl Control {
     }
 }
 
-/// Reloads that may wait: more ask for nothing new.
-const RELOADS_WAITING: usize = 4;
-
 fn exposition(
     workers: &[Worker],
     sink: Arc<Mutex<CountingSink>>,
@@ -286,11 +282,11 @@ fn spawn_clusters(
 }
 
 /// Starts the task that compiles policies: the way to ask it, and what it has compiled.
-fn spawn_reloader(reloader: Reloader) -> (mpsc::Sender<Trigger>, mpsc::UnboundedReceiver<Arc<Policy>>) {
-    let (reload, asked) = mpsc::channel(RELOADS_WAITING);
+fn spawn_reloader(reloader: Reloader) -> (Arc<Asked>, mpsc::UnboundedReceiver<Arc<Policy>>) {
+    let asked = Arc::<Asked>::default();
     let (policies_to, policies) = mpsc::unbounded_channel();
-    tokio::spawn(reloader.run(asked, policies_to));
-    (reload, policies)
+    tokio::spawn(reloader.run(asked.clone(), policies_to));
+    (asked, policies)
 }
 
 async fn serve_admin(listener: TcpListener, exposition: Arc<Exposition>, readiness: Arc<Readiness>) {

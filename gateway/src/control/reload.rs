@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use super::lists::{self, Lists};
@@ -74,15 +74,12 @@ impl Reloader {
     }
 
     /// Compiles whenever `asked` says so and hands each good policy over.
-    pub(super) async fn run(
-        mut self,
-        mut asked: mpsc::Receiver<Trigger>,
-        out: mpsc::UnboundedSender<Arc<Policy>>,
-    ) {
-        while let Some(mut trigger) = asked.recv().await {
+    pub(super) async fn run(mut self, asked: Arc<Asked>, out: mpsc::UnboundedSender<Arc<Policy>>) {
+        loop {
+            let mut trigger = asked.next().await;
             let latest = Instant::now() + QUIET_WAIT_MAX;
             while Instant::now() < latest
-                && let Ok(Some(next)) = tokio::time::timeout(QUIET, asked.recv()).await
+                && let Ok(next) = tokio::time::timeout(QUIET, asked.next()).await
             {
                 trigger = trigger.max(next);
             }
@@ -183,14 +180,34 @@ pub(super) enum Trigger {
     Signal,
 }
 
+/// What asked for a reload since the last one was begun: many changes of files are one, and none of them covers a signal.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    signalled: AtomicBool,
+    notify: Notify,
+}
+
+impl Asked {
+    pub(super) fn ask(&self, trigger: Trigger) {
+        if trigger == Trigger::Signal {
+            self.signalled.store(true, Relaxed);
+        }
+        self.notify.notify_one();
+    }
+
+    async fn next(&self) -> Trigger {
+        self.notify.notified().await;
+        if self.signalled.swap(false, Relaxed) { Trigger::Signal } else { Trigger::File }
+    }
+}
+
 /// Watches the folder of `path`: a rename over the file, or a swapped symbolic link above it, ends a watch on
 /// the file itself. Every change in the folder asks, be it of a list of values; the reload compares.
-pub(super) fn watch(path: &Path, asked: mpsc::Sender<Trigger>) -> notify::Result<RecommendedWatcher> {
+pub(super) fn watch(path: &Path, asked: Arc<Asked>) -> notify::Result<RecommendedWatcher> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full channel already holds a reload to come.
-            let _ = asked.try_send(Trigger::File);
+            asked.ask(Trigger::File);
         }
     })?;
     watcher.watch(folder, RecursiveMode::NonRecursive)?;
@@ -272,16 +289,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_signal_is_not_lost_among_changes_of_files() {
+        let asked = Asked::default();
+        (0..100).for_each(|_| asked.ask(Trigger::File));
+        asked.ask(Trigger::Signal);
+        (0..100).for_each(|_| asked.ask(Trigger::File));
+        assert_eq!(asked.next().await, Trigger::Signal);
+
+        asked.ask(Trigger::File);
+        assert_eq!(asked.next().await, Trigger::File);
+    }
+
+    #[tokio::test]
     async fn a_folder_in_which_something_is_always_written_reloads_all_the_same() {
         let folder = folder("busy");
         let reloader = reloader(&folder);
         std::fs::write(&reloader.path, "version = 1\n").expect("the folder is there");
-        let ((ask, asked), (out, mut policies)) = (mpsc::channel(1), mpsc::unbounded_channel());
-        let reloads = tokio::spawn(reloader.run(asked, out));
+        let (asked, (out, mut policies)) = (Arc::<Asked>::default(), mpsc::unbounded_channel());
+        let reloads = tokio::spawn(reloader.run(asked.clone(), out));
         let writes = tokio::spawn(async move {
             let mut often = tokio::time::interval(QUIET / 4);
-            while ask.send(Trigger::File).await.is_ok() {
+            loop {
                 often.tick().await;
+                asked.ask(Trigger::File);
             }
         });
 
