@@ -1,5 +1,6 @@
 //! Policy reload: the file is watched, SIGHUP asks for it, a broken file changes nothing.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -126,10 +127,24 @@ impl Reloader {
     /// What `work` returns on a thread of its own; `None` when it panics or takes too long.
     async fn on_a_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let turn = self.turn().await;
-        let result = spawn(move || {
+        let spawned = spawn(move || {
             let _turn = turn;
             work()
         });
+        let result = match spawned {
+            Ok(result) => self.in_time(result).await,
+            Err(error) => {
+                error!(%error, "policy rejected: no thread for compiling it");
+                None
+            }
+        };
+        if result.is_none() {
+            self.rejected();
+        }
+        result
+    }
+
+    async fn in_time<T>(&self, result: oneshot::Receiver<T>) -> Option<T> {
         match tokio::time::timeout(self.compile_time_max, result).await {
             Ok(Ok(result)) => return Some(result),
             Ok(Err(_)) => error!("policy rejected: its compilation panicked"),
@@ -138,7 +153,6 @@ impl Reloader {
                 error!(seconds, "policy rejected: it takes too long to compile; bound its patterns");
             }
         }
-        self.rejected();
         None
     }
 
@@ -157,18 +171,15 @@ impl Reloader {
 }
 
 /// Runs `work` on a thread of its own, which is left to itself when nobody waits any longer: the end of the process does
-/// not wait for it. Closed when the work panics or no thread can be had.
-fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> oneshot::Receiver<T> {
+/// not wait for it. Closed when the work panics.
+fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<oneshot::Receiver<T>> {
     let (done, result) = oneshot::channel();
     let thread = std::thread::Builder::new().name("policy".to_owned());
-    let spawned = thread.spawn(move || {
+    thread.spawn(move || {
         // Nobody waits for a result that comes too late.
         let _ = done.send(work());
-    });
-    if let Err(error) = spawned {
-        error!(%error, "no thread for compiling the policy");
-    }
-    result
+    })?;
+    Ok(result)
 }
 
 /// What asked for a reload.
