@@ -27,6 +27,19 @@ enum Way {
     Anew(BatchHead),
 }
 
+/// What the inspection of a batch that goes on comes to.
+struct Passed {
+    way: Way,
+    /// Nobody has looked into it, for this reason.
+    unseen: Option<Reason>,
+}
+
+impl Passed {
+    fn seen(way: Way) -> Self {
+        Self { way, unseen: None }
+    }
+}
+
 /// What the inspection of one request works with.
 pub(super) struct Job<'a> {
     pub(super) sender: &'a Sender<'a>,
@@ -88,11 +101,22 @@ impl BatchInspector {
         scopes: &mut Scopes,
         job: &mut Job<'_>,
     ) -> Result<(), Refusal> {
-        match self.inspect(frame, request, position, scopes, job)? {
-            Way::InFrame => out.keep(frame.as_ref(), request),
-            Way::Anew(head) => self.emit(frame.as_ref(), request, position, &head, out, job)?,
+        let Passed { way, unseen } = self.inspect(frame, request, position, scopes, job)?;
+        let written = match way {
+            Way::InFrame => {
+                out.keep(frame.as_ref(), request);
+                Ok(())
+            }
+            Way::Anew(head) => self.emit(frame.as_ref(), request, position, &head, out, job),
+        };
+        match (written, unseen) {
+            (Ok(()), Some(reason)) => job.report_unseen(reason, frame.as_ref(), request, position, scopes),
+            (Err(refusal), None) => {
+                report::stop(job.audit, refusal.verdict());
+                Err(refusal)
+            }
+            (written, _) => written,
         }
-        Ok(())
     }
 
     fn inspect(
@@ -102,7 +126,7 @@ impl BatchInspector {
         position: usize,
         scopes: &mut Scopes,
         job: &mut Job<'_>,
-    ) -> Result<Way, Refusal> {
+    ) -> Result<Passed, Refusal> {
         let (partition, api_version) = (&request.partitions[position], request.api_version);
         let topic = topic_of(frame.as_ref(), request, partition, job.sender)?;
         let entry = scopes.entry(job.policy, job.sender, topic);
@@ -110,19 +134,18 @@ impl BatchInspector {
         let head = match self.read(batch, api_version, job.allowance) {
             Ok(head) => head,
             Err(error) => {
-                let refusal = Refusal::undecodable(&error, api_version);
-                job.forward_unseen(refusal, entry, partition, frame.as_ref())?;
-                return Ok(Way::InFrame);
+                let reason = job.forwards_unseen(Refusal::undecodable(&error, api_version), entry)?;
+                return Ok(Passed { way: Way::InFrame, unseen: Some(reason) });
             }
         };
         let text = self.text(batch.unwrap_or_default(), &head);
         if let Err(error) = job.policy.inspect(job.scratch, &entry.rules, text, &self.records.fields) {
-            let refusal = Refusal::unclassified(&error, api_version);
-            job.forward_unseen(refusal, entry, partition, frame.as_ref())?;
+            let reason = job.forwards_unseen(Refusal::unclassified(&error, api_version), entry)?;
             // What a client says of records that nobody has classified would pass for what we say.
             let is_labelled = self.strips(job.policy.labels(), text);
             self.edits.clear();
-            return Ok(if is_labelled { Way::Anew(head) } else { Way::InFrame });
+            let way = if is_labelled { Way::Anew(head) } else { Way::InFrame };
+            return Ok(Passed { way, unseen: Some(reason) });
         }
         let decided = Decided::new(job.policy, job.scratch, &entry.rules, &head, job.sender);
         let passed = self.pass_records(&decided, api_version, job.allowance);
@@ -132,18 +155,18 @@ impl BatchInspector {
         let text = self.text(batch.unwrap_or_default(), &head);
         let patches = decided.scratch.patches();
         if !self.edits.is_empty() || self.strips(decided.policy.labels(), text) || self.has_extras(&head) {
-            return Ok(Way::Anew(head));
+            return Ok(Passed::seen(Way::Anew(head)));
         }
         if patches.is_empty() {
-            return Ok(Way::InFrame);
+            return Ok(Passed::seen(Way::InFrame));
         }
         if head.codec() != Some(Codec::None) || !patches.keeps_lengths() {
-            return Ok(Way::Anew(head));
+            return Ok(Passed::seen(Way::Anew(head)));
         }
         let batch = &mut frame.as_mut()[partition.records.unwrap_or_default().range()];
         patches.apply_in_place(&mut batch[HEAD_BYTES..]);
         record_batch::seal_in_place(batch);
-        Ok(Way::InFrame)
+        Ok(Passed::seen(Way::InFrame))
     }
 
     /// Verifies, decompresses and walks a batch.
@@ -285,20 +308,27 @@ impl BatchInspector {
 impl Job<'_> {
     /// What cannot be inspected is refused, or goes on where the listener says so. A wrong checksum never does: the
     /// bytes are not what the producer sent. Nor does what is blocked whatever it holds.
-    fn forward_unseen(
-        &mut self,
-        refusal: Refusal,
-        entry: &Entry,
-        partition: &Partition,
-        frame: &[u8],
-    ) -> Result<(), Refusal> {
+    fn forwards_unseen(&self, refusal: Refusal, entry: &Entry) -> Result<Reason, Refusal> {
         let is_blocked = entry.rules.base().verdict != Verdict::Forward;
         if !self.sender.forward_on_error || is_blocked || refusal.reason == Reason::CorruptBatch {
             return Err(refusal);
         }
+        Ok(refusal.reason)
+    }
+
+    /// Once it is written: what cannot be has not passed.
+    fn report_unseen(
+        &mut self,
+        reason: Reason,
+        frame: &[u8],
+        request: &ProduceRequest,
+        position: usize,
+        scopes: &mut Scopes,
+    ) -> Result<(), Refusal> {
+        let partition = &request.partitions[position];
+        let entry = scopes.entry(self.policy, self.sender, topic_of(frame, request, partition, self.sender)?);
         self.counters.refuse(Reason::ForwardedUninspected);
-        let generation = self.policy.generation();
-        report::unseen(self.audit, generation, entry, partition, frame, self.sender, refusal.reason);
+        report::unseen(self.audit, self.policy.generation(), entry, partition, frame, self.sender, reason);
         Ok(())
     }
 }

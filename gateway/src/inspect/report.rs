@@ -51,6 +51,14 @@ pub(super) fn partition(
     });
 }
 
+/// The partition whose entry was added last has been stopped after all.
+pub(super) fn stop(audit: &mut AuditBatch, verdict: Verdict) {
+    let Some(&PartitionEntry { runs: (from, to), .. }) = audit.partitions.last() else { return };
+    for run in audit.runs.get_mut(from..to).unwrap_or_default() {
+        run.verdict = run.verdict.max(verdict);
+    }
+}
+
 /// Adds the entry of a partition that goes on though nobody has looked into it. Its count of records is what the batch
 /// says of itself.
 pub(super) fn unseen(
@@ -86,5 +94,35 @@ fn unfinished(
         unseen: None,
         runs: (audit.runs.len(), audit.runs.len()),
         findings: (audit.findings.len(), audit.findings.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Level;
+
+    #[test]
+    fn only_the_partition_that_was_reported_last_is_stopped() {
+        let mut audit = AuditBatch::default();
+        for (count, verdict) in [(1, Verdict::Forward), (2, Verdict::Forward), (3, Verdict::Block)] {
+            audit.runs.push(Run { count, level: Level::Public, verdict });
+        }
+        let entry = |runs| PartitionEntry {
+            topic: "orders".into(),
+            partition: 0,
+            principal: "User:ANONYMOUS".into(),
+            listener: 0,
+            generation: 1,
+            records: 0,
+            unseen: None,
+            runs,
+            findings: (0, 0),
+        };
+        audit.partitions.extend([entry((0, 1)), entry((1, 3))]);
+
+        stop(&mut audit, Verdict::Hold);
+        let verdicts: Vec<Verdict> = audit.runs.iter().map(|run| run.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Forward, Verdict::Hold, Verdict::Block]);
     }
 }
