@@ -14,7 +14,7 @@ fn is_v4_address(found: &Match<'_>) -> bool {
     let Some(address) = parse::<Ipv4Addr>(found.bytes()) else { return false };
     let [first, rest @ ..] = address.octets();
     // 120.0.0.0 is a version of a browser, and network addresses name no host.
-    first != 0 && rest != [0; 3] && !follows_product(found) && !is_version(found)
+    first != 0 && rest != [0; 3] && !follows_product(found) && !is_required(found) && !is_version(found)
 }
 
 /// Whether the match is an address with at least two groups and a digit, or a network.
@@ -67,14 +67,23 @@ fn is_version(found: &Match<'_>) -> bool {
         }
         last = Some(word);
     }
-    last.or_else(|| word_before(found)).is_some_and(|word| names::is_one_of(word, VERSIONS))
+    last.or_else(|| word_before(found)).is_some_and(|word| {
+        let ends = |word: &[u8]| names::is_one_of(word, VERSIONS);
+        ends(word) || names::words(word).last().is_some_and(ends)
+    })
+}
+
+/// Whether a sign says which versions will do, `^1.2.3.4`, or a word of a build goes on, `1.2.3.4+rc`.
+fn is_required(found: &Match<'_>) -> bool {
+    let before = &found.field[..found.start];
+    let goes_on = matches!(&found.field[found.end..], [b'+', next, ..] if next.is_ascii_alphabetic());
+    goes_on || [&b"^"[..], b"~", b">=", b"<="].iter().any(|sign| before.ends_with(sign))
 }
 
 /// The last word before the match that is not between a word and its version.
 fn word_before<'a>(found: &Match<'a>) -> Option<&'a [u8]> {
     let is_version = |word: &[u8]| word.iter().filter(|byte| **byte == b'.').count() == 3;
-    let word = names::words_before(found).find(|word| !names::is_one_of(word, BETWEEN) && !is_version(word));
-    word.and_then(|word| names::words(word).last())
+    names::words_before(found).find(|word| !names::is_one_of(word, BETWEEN) && !is_version(word))
 }
 
 /// Words before a version; the first ones wherever they stand in a key, the others at its end.
@@ -106,6 +115,12 @@ const VERSIONS: &[&str] = &[
     "versões",
     "versão",
     "versione",
+    "ios",
+    "android",
+    "chrome",
+    "firefox",
+    "python",
+    "java",
 ];
 /// What may stand between them and the version.
 const BETWEEN: &[&str] =
@@ -134,6 +149,8 @@ mod tests {
             (r#"{"minBuild":"1.2.3.4"}"#, "1.2.3.4", false),
             ("Upgraded from 1.2.3.4 to 1.2.3.5", "1.2.3.5", false),
             (r#"AssemblyVersion("1.2.3.4")"#, "1.2.3.4", false),
+            ("acme>=1.2.3.4", "1.2.3.4", false),
+            ("1.2.3.4+build", "1.2.3.4", false),
             ("version 7.8 from 8.168.1.1", "8.168.1.1", true),
             ("120.0.0.0", "120.0.0.0", false),
             ("0.0.0.0", "0.0.0.0", false),

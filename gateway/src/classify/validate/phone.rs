@@ -41,6 +41,8 @@ const MEASURES: &[&str] = &[
     "verified",
     "seq",
     "version",
+    "build",
+    "batch",
 ];
 /// Fewest digits of a country code, one point and the rest: coordinates have fewer.
 const WHOIS_DIGITS_MIN: usize = 11;
