@@ -30,6 +30,7 @@ pub mod control;
 pub mod diagnostic;
 pub mod document;
 pub mod escape;
+pub mod files;
 pub mod identity;
 pub mod inspect;
 pub mod json;

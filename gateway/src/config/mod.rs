@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use gateway_ebpf_common::WORKERS_MAX;
 
 use crate::diagnostic::Diagnostic;
-use crate::document::{self, Document, Located, Table};
+use crate::document::{Document, Located, Table};
+use crate::files;
 use crate::mask::Keys;
 
 /// Where state is kept unless the file says otherwise.
@@ -90,7 +91,7 @@ impl Config {
     ///
     /// Every mistake, each with its line and column and what is allowed instead.
     pub fn load(file: &Path) -> Result<Self, Vec<Diagnostic>> {
-        let source = document::read(file)?;
+        let source = files::read(file)?;
         let document = Document::new(file, &source);
         let root = document.parse();
         let reader = Reader { document: &document, directory: file.parent().unwrap_or(Path::new("")) };

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostic;
-use crate::document;
+use crate::files;
 use crate::policy::{Keys, Policy, References};
 
 /// The lists of one compilation, as they were before they were read.
@@ -30,7 +30,7 @@ pub(super) fn compile(
     let lists = RefCell::new(Vec::new());
     let read = |list: &Path| {
         lists.borrow_mut().push((list.to_owned(), Stamp::of(list)));
-        document::read_list(list)
+        files::read_list(list)
     };
     let policy = Policy::compile_with(path, source, &References { keys, read: &read }, generation);
     (policy, Lists(lists.into_inner()))

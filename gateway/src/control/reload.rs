@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::lists::{self, Lists};
 use crate::diagnostic::Diagnostic;
-use crate::document;
+use crate::files;
 use crate::policy::{Keys, Policy};
 use crate::telemetry::PolicyState;
 
@@ -47,7 +47,7 @@ pub(super) struct Reloader {
 ///
 /// Every mistake in the file, or one diagnostic when it cannot be read.
 pub fn compile(path: &Path, keys: &Keys, generation: u64) -> Result<(Policy, String), Vec<Diagnostic>> {
-    let source = document::read(path)?;
+    let source = files::read(path)?;
     let (policy, _) = lists::compile(path, &source, keys, generation);
     Ok((policy?, source))
 }
@@ -94,8 +94,7 @@ impl Reloader {
 
     async fn reload(&mut self, trigger: Trigger) -> Option<Arc<Policy>> {
         let (path, lists) = (self.path.clone(), self.lists.clone());
-        let (read, same_lists) =
-            self.on_a_thread(move || (document::read(&path), lists.are_current())).await?;
+        let (read, same_lists) = self.on_a_thread(move || (files::read(&path), lists.are_current())).await?;
         if trigger == Trigger::File && same_lists && read == self.tried {
             return None;
         }

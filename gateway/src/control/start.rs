@@ -13,7 +13,7 @@ use super::lists::{self, Lists};
 use crate::classify::{Engine, SelfTestError};
 use crate::config::{self, Config, IoKind, Listener, OnError, OwnKeyError};
 use crate::diagnostic::Diagnostic;
-use crate::document;
+use crate::files;
 use crate::policy::{Keys, OnBlock, Policy};
 use crate::steering::{LoadHandle, Steering};
 use crate::tcp;
@@ -94,7 +94,7 @@ const FIRST_GENERATION: u64 = 1;
 pub(super) fn start(config: Config) -> Result<Started, StartError> {
     Engine::self_test()?;
     let keys = Arc::new(config.keys.clone().or(config::own_key(&config.state_dir)?));
-    let policy_source = document::read(&config.policy).map_err(StartError::Mistakes)?;
+    let policy_source = files::read(&config.policy).map_err(StartError::Mistakes)?;
     let (policy, policy_lists) = lists::compile(&config.policy, &policy_source, &keys, FIRST_GENERATION);
     let policy = Arc::new(policy.map_err(StartError::Mistakes)?);
     raise_descriptor_limit();
