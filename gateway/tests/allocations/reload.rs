@@ -78,7 +78,7 @@ fn policy(generation: u64) -> Arc<Policy> {
 }
 
 fn char_of(generation: u64) -> char {
-    if generation.is_multiple_of(2) { '*' } else { '#' }
+    if generation.is_multiple_of(2) { '*' } else { '_' }
 }
 
 /// How many cards are masked by the policy of `generation`.
