@@ -234,18 +234,23 @@ impl Seal {
 
     /// The first 128 bits of HMAC-SHA-256: no two values, and no value and another text, meet by chance.
     fn fingerprint(&self, normal: &[u8]) -> u128 {
-        self.first_bits(b"value", normal)
+        self.first_bits(b"value", [normal])
     }
 
     /// What covers the mark of a value in a file.
     fn pad(&self, fingerprint: u128) -> u32 {
-        self.first_bits(b"mark\0", &fingerprint.to_be_bytes()) as u32
+        self.first_bits(b"mark\0", [&fingerprint.to_be_bytes()[..]]) as u32
     }
 
-    fn first_bits(&self, purpose: &[u8; 5], text: &[u8]) -> u128 {
+    /// What only the key gives of the lines of a file.
+    fn of_lines<'t>(&self, lines: impl Iterator<Item = &'t str>) -> u128 {
+        self.first_bits(b"file\0", lines.flat_map(|line| [line.as_bytes(), b"\n"]))
+    }
+
+    fn first_bits<'t>(&self, purpose: &[u8; 5], texts: impl IntoIterator<Item = &'t [u8]>) -> u128 {
         let mut mac = self.0.clone();
         mac.update(purpose);
-        mac.update(text);
+        texts.into_iter().for_each(|text| mac.update(text));
         let digest = mac.finalize().into_bytes();
         digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
     }

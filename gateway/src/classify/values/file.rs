@@ -9,6 +9,7 @@
 //! bytes 6 24                   of the shortest and the longest normal form
 //! values 12345
 //! <32 hex digits><8 hex digits>     fingerprint and covered mark, ascending
+//! seal <32 hex digits>         keyed, of all lines above: whoever changes one is found out
 //! ```
 
 use std::collections::BTreeMap;
@@ -87,6 +88,7 @@ impl ValueList {
             return Ok(None);
         }
         let (fingerprints, marks) = lines.values(&seal, count)?;
+        lines.end(text, &seal)?;
         Ok(Some(Self { seal, case, words_max, bytes, filter: Filter::of(&marks), fingerprints }))
     }
 }
@@ -140,6 +142,8 @@ impl Draft {
         for (fingerprint, mark) in &self.values {
             let _ = writeln!(out, "{}{mark:08x}", hex(*fingerprint));
         }
+        let seal = hex(self.seal.of_lines(out.lines()));
+        let _ = writeln!(out, "seal {seal}");
         out
     }
 }
@@ -202,9 +206,9 @@ impl<'t> Lines<'t> {
         let limits = NORMAL_BYTES_MIN..=NORMAL_BYTES_MAX;
         let line = self.string("bytes")?;
         let ends = line.split_once(' ').and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
-        ends.filter(|(from, to)| limits.contains(from) && limits.contains(to))
+        ends.filter(|(from, to)| limits.contains(from) && limits.contains(to) && from <= to)
             .map(|(from, to)| from..=to)
-            .ok_or_else(|| self.refuse(format!("`bytes` are two numbers: {MAKE_AGAIN}")))
+            .ok_or_else(|| self.refuse(format!("`bytes` are two numbers, ascending: {MAKE_AGAIN}")))
     }
 
     fn number(&mut self, name: &str, range: RangeInclusive<usize>) -> Result<usize, FileError> {
@@ -215,7 +219,7 @@ impl<'t> Lines<'t> {
     }
 
     /// All fingerprints and marks.
-    fn values(mut self, seal: &Seal, count: usize) -> Result<(Vec<u128>, Vec<u32>), FileError> {
+    fn values(&mut self, seal: &Seal, count: usize) -> Result<(Vec<u128>, Vec<u32>), FileError> {
         let (mut fingerprints, mut marks) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for index in 0..count {
             let line = self.next();
@@ -230,9 +234,18 @@ impl<'t> Lines<'t> {
             fingerprints.push(fingerprint);
             marks.push(mark ^ seal.pad(fingerprint));
         }
+        Ok((fingerprints, marks))
+    }
+
+    /// The seal of all lines so far, and nothing behind it.
+    fn end(mut self, text: &str, seal: &Seal) -> Result<(), FileError> {
+        let expected = hex(seal.of_lines(text.lines().take(self.number)));
+        if self.string("seal")? != expected {
+            return Err(self.refuse(format!("a line above was changed: {MAKE_AGAIN}")));
+        }
         match self.next() {
-            "" => Ok((fingerprints, marks)),
-            _ => Err(self.refuse(format!("more than the {count} values of its head: {MAKE_AGAIN}"))),
+            "" => Ok(()),
+            _ => Err(self.refuse(format!("nothing belongs behind the seal: {MAKE_AGAIN}"))),
         }
     }
 

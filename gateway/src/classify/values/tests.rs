@@ -155,7 +155,7 @@ fn a_file_holds_no_value_and_reads_back_under_its_key_only() {
     let read = ValueList::read(&file, &SECRET).expect("a sound file").expect("the same key");
     assert_eq!((read.fingerprints.len(), read.words_max, read.bytes.clone()), (2, 3, 8..=11));
     assert_eq!(ValueList::read(&file, &[8; 32]), Ok(None));
-    let marks = |file: &str| file.lines().last().map(|line| line[32..].to_owned());
+    let marks = |file: &str| file.lines().rev().nth(1).map(|line| line[32..].to_owned());
     let plain = format!("{:08x}", Mark::of(b"k2034577").bits());
     assert!(!file.contains(&plain), "a mark needs no key, so it is covered");
     let other = fingerprint("Acme Widgets\nK-20345-77\n", "k", &[8; 32], Case::Ignored).expect("sound");
@@ -188,18 +188,33 @@ fn a_file_that_is_not_whole_is_refused() {
         let error = ValueList::read(&lines[..length].join("\n"), &SECRET).expect_err("it is cut off");
         assert_eq!(error.line, length + 1, "{error}");
     }
-    let swapped = [&lines[..7], &[lines[8], lines[7]]].concat().join("\n");
-    let longer = [&lines[..], &lines[8..]].concat().join("\n");
+    let without = |line: usize| [&lines[..line], &lines[line + 1..]].concat().join("\n");
+    let swapped = [&lines[..7], &[lines[8], lines[7], lines[9]]].concat().join("\n");
+    let longer = [&lines[..9], &lines[8..]].concat().join("\n");
+    let value = file.replacen(lines[8], &format!("f{}", &lines[8][1..]), 1);
     let table = [
         (file.replace("words 3", "words 9"), "5:1: `words` is from 1 to 8: "),
+        (
+            file.replace("words 3", "words 1"),
+            "10:1: a line above was changed: ",
+        ),
+        (file.replace("bytes 8 11", "bytes 11 8"), "6:1: `bytes` are two numbers, ascending: "),
         (file.replace("bytes", "byte"), "6:1: `bytes ..` belongs here: "),
+        (file.replace("case ignored", "case counts"), "10:1: a line above was changed: "),
         (file.replace("case ignored", "case upper"), "4:1: `case` is `ignored` or `counts`: "),
         (swapped, "9:1: no fingerprint, or out of order: "),
-        (longer, "10:1: more than the 2 values of its head: "),
+        (value, "10:1: a line above was changed: "),
+        (without(8), "9:1: no fingerprint, or out of order: "),
+        (without(8).replace("values 2", "values 1"), "9:1: a line above was changed: "),
+        (without(9), "10:1: `seal ..` belongs here: "),
+        (longer, "10:1: `seal ..` belongs here: "),
+        (format!("{file}{}", lines[8]), "11:1: nothing belongs behind the seal: "),
         ("Acme Widgets\n".to_owned(), "1:1: this is no file of fingerprints: "),
     ];
     for (file, expected) in table {
         let error = ValueList::read(&file, &SECRET).expect_err("it is not whole").to_string();
-        assert!(error.starts_with(expected), "{error}");
+        assert!(error.starts_with(expected), "{expected}: {error}");
     }
+    let windows = file.replace('\n', "\r\n");
+    assert!(ValueList::read(&windows, &SECRET).is_ok_and(|list| list.is_some()), "line ends do not count");
 }
