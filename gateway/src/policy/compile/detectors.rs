@@ -1,6 +1,7 @@
 //! The detectors that a policy may name: built-in ones and its own.
 
-use super::{ID_RULE, is_id, lists};
+use super::lists::Lists;
+use super::{ID_RULE, is_id};
 use crate::classify::declaration::Declaration;
 use crate::classify::{DetectorSpec, Engine, EngineError, Family, catalog};
 use crate::document::{Document, Located, Table, nearest, suggestion};
@@ -26,9 +27,10 @@ impl Detectors {
         references: &References<'_>,
     ) -> Self {
         let mut detectors = Self { own: Vec::new(), used: Vec::new(), used_at: Vec::new() };
+        let mut lists = Lists::default();
         for table in tables {
             if let Some(mut own) = detectors.read_own(document, table) {
-                lists::attach(document, &mut own, references);
+                lists.attach(document, &mut own, references);
                 detectors.own.push(own);
             }
         }

@@ -1,5 +1,6 @@
 //! Lists of values in policies: what keeps one from being used, and canaries.
 
+use std::cell::Cell;
 use std::io;
 
 use super::*;
@@ -70,6 +71,33 @@ fn a_list_that_cannot_be_used_is_a_mistake_with_its_fix() {
         assert_eq!(mistakes, [format!("p.toml:4:10: {expected}")]);
     }
     compile_with(LISTED, &|_| Ok(good.clone())).expect("the list can be used");
+}
+
+#[test]
+fn a_list_that_several_detectors_name_is_read_once() {
+    let (reads, good) = (Cell::new(0), fingerprints("pseudonyms", b"0123456789abcdef"));
+    let read = |_: &Path| {
+        reads.set(reads.get() + 1);
+        Ok(good.clone())
+    };
+    let second = LISTED
+        .replace("[[rule]]", "[[detector]]\nid = \"again\"\nvalues = \"lists/c.fingerprints\"\n[[rule]]");
+    compile_with(&second, &read).expect("the list can be used");
+    assert_eq!(reads.get(), 1);
+}
+
+#[test]
+fn all_lists_of_a_policy_have_a_bound_together() {
+    let (reads, large) = (Cell::new(0), "x".repeat(48 << 20));
+    let read = |_: &Path| {
+        reads.set(reads.get() + 1);
+        Ok(large.clone())
+    };
+    let detector = |index| format!("[[detector]]\nid = \"d{index}\"\nvalues = \"{index}\"\n");
+    let source = format!("version = 1\n{}", (0..6).map(detector).collect::<String>());
+    let mistakes = compile_with(&source, &read).expect_err("they are too large");
+    let expected = "p.toml:19:10: the lists before this one have more than 167772160 bytes together";
+    assert_eq!((reads.get(), mistakes.last().map(String::as_str)), (4, Some(expected)));
 }
 
 #[test]
