@@ -1,5 +1,6 @@
 //! Canaries that were found: who sent them where, never what they are.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tracing::warn;
 use crate::audit::{AuditBatch, PartitionEntry};
 use crate::policy::Policy;
 
-/// Lines of one second: a client that sends canaries all the time must not fill the log.
+/// Lines of one canary in one second: a client that sends it all the time must not fill the log, nor hide others.
 const LINES_MAX: u32 = 10;
 
 /// Logs the canaries of audit batches.
@@ -16,8 +17,10 @@ const LINES_MAX: u32 = 10;
 pub(super) struct Canaries {
     /// Names of the listeners, by index.
     listeners: Vec<String>,
-    /// When the second began, and its lines so far.
-    second: Option<(Instant, u32)>,
+    /// When the second began.
+    began: Option<Instant>,
+    /// The lines of each canary in it so far.
+    lines: HashMap<String, u32>,
 }
 
 /// A canary in one batch of a partition.
@@ -30,13 +33,13 @@ struct Sighting<'a> {
 
 impl Canaries {
     pub(super) fn new(listeners: Vec<String>) -> Self {
-        Self { listeners, second: None }
+        Self { listeners, began: None, lines: HashMap::new() }
     }
 
     /// Logs what canaries `batch` tells of; `policies` are those that its partitions were decided by.
     pub(super) fn tell(&mut self, batch: &AuditBatch, policies: &[Arc<Policy>], now: Instant) {
         for Sighting { detector, partition: of, findings } in sightings(batch, policies) {
-            let line = self.line(now);
+            let line = self.line(detector, now);
             let listener = self.listeners.get(usize::from(of.listener)).map_or("", String::as_str);
             match line {
                 1..LINES_MAX => warn!(
@@ -48,18 +51,24 @@ impl Canaries {
                     principal = &*of.principal,
                     "canary found"
                 ),
-                LINES_MAX => warn!("more canaries found: gateway_findings_total counts them"),
-                _ => return,
+                LINES_MAX => warn!(detector, "canary found more often: gateway_findings_total counts it"),
+                _ => {}
             }
         }
     }
 
-    /// Takes a line of the second: which it is, from 1.
-    fn line(&mut self, now: Instant) -> u32 {
-        let second = self.second.filter(|(began, _)| now.duration_since(*began) < Duration::from_secs(1));
-        let (began, lines) = second.unwrap_or((now, 0));
-        self.second = Some((began, lines.saturating_add(1)));
-        lines.saturating_add(1)
+    /// Takes a line of the canary's second: which it is, from 1.
+    fn line(&mut self, detector: &str, now: Instant) -> u32 {
+        if self.began.is_none_or(|began| now.duration_since(began) >= Duration::from_secs(1)) {
+            self.began = Some(now);
+            self.lines.clear();
+        }
+        let lines = match self.lines.get_mut(detector) {
+            Some(lines) => lines,
+            None => self.lines.entry(detector.to_owned()).or_default(),
+        };
+        *lines = lines.saturating_add(1);
+        *lines
     }
 }
 
@@ -129,9 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_a_second_are_counted_anew_in_the_next() {
+    fn the_lines_of_a_second_are_counted_anew_in_the_next_and_for_each_canary() {
         let (mut canaries, now) = (Canaries::new(Vec::new()), Instant::now());
-        assert_eq!([0, 1, 999].map(|ms| canaries.line(now + Duration::from_millis(ms))), [1, 2, 3]);
-        assert_eq!([1000, 1999, 2000].map(|ms| canaries.line(now + Duration::from_millis(ms))), [1, 2, 1]);
+        let mut line = |detector, ms| canaries.line(detector, now + Duration::from_millis(ms));
+        assert_eq!([0, 1, 999].map(|ms| line("noisy", ms)), [1, 2, 3]);
+        assert_eq!(line("other", 999), 1);
+        assert_eq!([1000, 1999, 2000].map(|ms| line("noisy", ms)), [1, 2, 1]);
     }
 }
