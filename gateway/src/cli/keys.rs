@@ -27,9 +27,12 @@ impl KeySource {
     }
 }
 
-/// The keys of a configuration. Looking makes no file: `run` makes the gateway's own key, and before it does, or where it
-/// may not be read, one stands in.
+/// The keys of a configuration. Looking makes no file: `run` makes the gateway's own key, and before it does, one stands
+/// in. Where it may not be read one does, too, and it is said: lists that were made under it will not fit.
 pub(super) fn of_config(config: &Config) -> Keys {
-    let own = config::made_own_key(&config.state_dir).ok().flatten();
+    let own = config::made_own_key(&config.state_dir).unwrap_or_else(|error| {
+        eprintln!("warning: {error}; until it can be read, a key that stands for it is used");
+        None
+    });
     config.keys.clone().or(own.unwrap_or_else(|| Key::stand_in(OWN_KEY)))
 }

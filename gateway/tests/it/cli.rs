@@ -293,6 +293,18 @@ fn a_list_of_values_is_found_under_its_key_and_nowhere_in_clear() {
     let output = gateway(&["policy", "test", "--config", &config, &policy], b"");
     assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
     assert_eq!(gateway(&["check", "--config", &config], b"").status.code(), Some(0));
+    // A directory cannot be read as a key, not even by root.
+    std::fs::rename(state.join("gateway.key"), state.join("kept")).expect("it is there");
+    std::fs::create_dir(state.join("gateway.key")).expect("it is writable");
+    let output = gateway(&["check", "--config", &config], b"");
+    assert!(
+        stderr(&output).starts_with("warning: ") && stderr(&output).contains("gateway.key: "),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1), "the list does not fit the key that stands in");
+    std::fs::remove_dir(state.join("gateway.key")).expect("it is empty");
+    std::fs::rename(state.join("kept"), state.join("gateway.key")).expect("it is there");
     let output = gateway(&["scan", "--policy", &policy], b"");
     assert!(stderr(&output).contains(":4:10: `") && stderr(&output).contains("(`--config`)"));
     assert_eq!(output.status.code(), Some(1));
