@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::automaton::{Forward, States};
+use super::automaton::States;
 use super::edges::{Edges, is_word};
 use super::engine::Group;
 use super::plan::{Back, Reach};
@@ -21,7 +21,7 @@ const SECOND_MAX: usize = 15;
 /// For each signature, the groups that may match there.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    /// Index into `lists`, by [`Signature::index`].
+    /// Index into `lists`, by [`Signature::index`]; empty when there is one list for all.
     by_signature: Vec<u32>,
     lists: Vec<Box<[u16]>>,
 }
@@ -132,17 +132,18 @@ fn run(text: &[u8], most: usize) -> usize {
 impl Numbers {
     /// A table for `members`, indices into `groups`.
     pub(super) fn new(groups: &[Group], members: &[u16]) -> Self {
-        let walk = |member: &u16| Walk::new(&groups[usize::from(*member)]);
-        let (told, any): (Vec<u16>, Vec<u16>) = members.iter().partition(|member| walk(member).is_some());
+        let (told, any) = divide(groups, members);
+        if told.is_empty() {
+            return Self { by_signature: Vec::new(), lists: vec![any.into()] };
+        }
         let mut table = vec![Vec::new(); SIGNATURES];
-        for member in told {
-            walk(&member).into_iter().for_each(|walk| walk.allowed(|at| table[at.index()].push(member)));
+        for (member, walk) in told {
+            walk.allowed(|at| table[at.index()].push(member));
         }
         let mut ids: HashMap<Vec<u16>, u32> = HashMap::new();
         let mut lists: Vec<Box<[u16]>> = Vec::new();
         let mut id_of = |list: Vec<u16>| {
             *ids.entry(list).or_insert_with_key(|list| {
-                // Of some groups nothing can be said: any number may be theirs.
                 lists.push(list.iter().chain(&any).copied().collect());
                 u32::try_from(lists.len() - 1).expect("there are no more lists than signatures")
             })
@@ -154,15 +155,27 @@ impl Numbers {
     /// The groups that may match a number whose first digit is at `place` of `field`.
     #[inline]
     pub(super) fn groups(&self, field: &[u8], place: usize) -> &[u16] {
-        let list = self.by_signature[Signature::of(field, place).index()];
-        &self.lists[list as usize]
+        let list =
+            self.by_signature.get(Signature::of(field, place).index()).map_or(0, |list| *list as usize);
+        &self.lists[list]
     }
+}
+
+/// Those of `members` whose numbers can be told, and those of which nothing can be said: any number may be theirs.
+fn divide<'g>(groups: &'g [Group], members: &[u16]) -> (Vec<(u16, Walk<'g>)>, Vec<u16>) {
+    let (mut told, mut any) = (Vec::new(), Vec::new());
+    for member in members {
+        match Walk::new(&groups[usize::from(*member)]) {
+            Some(walk) => told.push((*member, walk)),
+            None => any.push(*member),
+        }
+    }
+    (told, any)
 }
 
 /// The automaton of a group, walked for all numbers of one signature at once.
 struct Walk<'a> {
     group: &'a Group,
-    forward: &'a Forward,
     /// From the place back to the start, bytes.
     back: usize,
     /// Bytes of each kind, as many as it tells apart.
@@ -179,7 +192,6 @@ impl<'a> Walk<'a> {
         let forward = &group.forward;
         (group.edges != Edges::None).then(|| Self {
             group,
-            forward,
             back,
             digits: forward.distinct(|byte| byte.is_ascii_digit()),
             no_digits: forward.distinct(|byte| !byte.is_ascii_digit()),
@@ -194,7 +206,7 @@ impl<'a> Walk<'a> {
             let states = self.states_at(before);
             for leading in 0..10 {
                 let digit = [b'0' + leading as u8];
-                self.endings(self.forward.step(&states, &digit), &mut |first, after, second| {
+                self.endings(self.group.forward.step(&states, &digit), &mut |first, after, second| {
                     allow(Signature { before, leading, first, after, second });
                 });
             }
@@ -203,10 +215,10 @@ impl<'a> Walk<'a> {
 
     /// The states at a place that a byte of kind `before` precedes.
     fn states_at(&self, before: Kind) -> States {
-        let any = self.forward.distinct(|_| true);
-        let last = self.forward.distinct(|byte| Kind::of(Some(&byte)) == before);
-        let step = |states, left| self.forward.step(&states, if left == 0 { &last } else { &any });
-        (0..self.back).rev().fold(self.forward.all_starts(), step)
+        let any = self.group.forward.distinct(|_| true);
+        let last = self.group.forward.distinct(|byte| Kind::of(Some(&byte)) == before);
+        let step = |states, left| self.group.forward.step(&states, if left == 0 { &last } else { &any });
+        (0..self.back).rev().fold(self.group.forward.all_starts(), step)
     }
 
     /// Calls `allow(first, after, second)` for the ways in which a number may go on whose first digit has led to
@@ -224,45 +236,45 @@ impl<'a> Walk<'a> {
                     }
                 });
             }
-            if is_longest || self.forward.goes_on(&states, b":") {
+            if is_longest || self.group.forward.goes_on(&states, b":") {
                 allow(first, Kind::Colon, 0);
             }
-            if is_longest || self.forward.goes_on(&states, &self.words) {
+            if is_longest || self.group.forward.goes_on(&states, &self.words) {
                 allow(first, Kind::Word, 0);
             }
             if is_longest || self.ends(&states, &self.others) {
                 allow(first, Kind::Other, 0);
             }
-            states = self.forward.step(&states, &self.digits);
+            states = self.group.forward.step(&states, &self.digits);
         }
     }
 
     /// Calls `found(second, may)` with the length of every second run, and whether it may follow `separator` where the
     /// first has led to `states`.
     fn seconds(&self, states: &States, separator: u8, mut found: impl FnMut(usize, bool)) {
-        let mut states = self.forward.step(states, &[separator]);
+        let mut states = self.group.forward.step(states, &[separator]);
         // A match that ends with the first run; a digit behind the separator may refuse it.
-        let whole = self.forward.any_match(&states);
+        let whole = self.group.forward.any_match(&states);
         let whole_before_digit = whole && self.group.edges.allow_end(&[b'0', separator, b'0'], 1);
         for second in 0..=SECOND_MAX {
             let is_whole = if second == 0 { whole } else { whole_before_digit };
             let is_longest = second == SECOND_MAX && !states.is_empty();
             found(second, is_whole || is_longest || self.ends(&states, &self.no_digits));
-            states = self.forward.step(&states, &self.digits);
+            states = self.group.forward.step(&states, &self.digits);
         }
     }
 
     /// Whether a match may end at, or go on with one of `after` behind, a run of digits that has led to `states`. One
     /// that ends within the run does not count: edges refuse it.
     fn ends(&self, states: &States, after: &[u8]) -> bool {
-        self.forward.goes_on(states, after) || self.forward.any_match_at_end(states)
+        self.group.forward.goes_on(states, after) || self.group.forward.any_match_at_end(states)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::shapes::Trigger;
-    use super::super::{Engine, catalog};
+    use super::super::{DetectorSpec, Engine, Validator, catalog};
     use super::*;
 
     /// Whether the automaton of `group` finds a match there, edges included: what the table stands for.
@@ -305,6 +317,30 @@ mod tests {
         }
         // The table agrees with the automata on most matches and on most others.
         assert!(counts[0] > 100_000 && counts[1] > 1_000, "{counts:?}");
+    }
+
+    /// An engine of detectors that no table can tell apart by their numbers, each of a group of its own.
+    fn untold(count: usize) -> Engine {
+        let specs: Vec<DetectorSpec> = (0..count)
+            .map(|index| {
+                let pattern = format!(r"[A-Z]{{1,{}}}\d{{7}}", 2 + index);
+                let mut spec =
+                    DetectorSpec::custom(&format!("d{index}"), &pattern, Vec::new(), Validator::None);
+                spec.shapes[0].trigger = Some(Trigger::Digits);
+                spec
+            })
+            .collect();
+        Engine::compile(&specs).unwrap()
+    }
+
+    #[test]
+    fn groups_of_any_number_are_in_no_table() {
+        let engine = untold(40);
+        let members = &engine.by_trigger[Trigger::Digits as usize];
+        let (told, any) = divide(&engine.groups, members);
+        assert!(told.is_empty() && any.len() == 40, "{} told, {} not", told.len(), any.len());
+        assert!(engine.numbers.by_signature.is_empty());
+        assert_eq!(engine.numbers.groups(b"AB1234567", 2), members);
     }
 
     #[test]
