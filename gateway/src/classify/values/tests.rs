@@ -194,10 +194,7 @@ fn a_file_that_is_not_whole_is_refused() {
     let value = file.replacen(lines[8], &format!("f{}", &lines[8][1..]), 1);
     let table = [
         (file.replace("words 3", "words 9"), "5:1: `words` is from 1 to 8: "),
-        (
-            file.replace("words 3", "words 1"),
-            "10:1: a line above was changed: ",
-        ),
+        (file.replace("words 3", "words 1"), "10:1: a line above was changed: "),
         (file.replace("bytes 8 11", "bytes 11 8"), "6:1: `bytes` are two numbers, ascending: "),
         (file.replace("bytes", "byte"), "6:1: `bytes ..` belongs here: "),
         (file.replace("case ignored", "case counts"), "10:1: a line above was changed: "),

@@ -104,7 +104,9 @@ impl Detectors {
         let is_used = |own: &&Declaration| self.used.iter().any(|spec| spec.id == own.spec.id);
         let unused: Vec<_> =
             self.own.iter().filter(|own| !is_used(own)).map(|own| own.spec.clone()).collect();
-        self.compile_specs(document, &unused);
+        if !unused.is_empty() {
+            self.compile_specs(document, &unused);
+        }
         self.compile_specs(document, &self.used)
     }
 
