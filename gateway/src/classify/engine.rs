@@ -8,12 +8,12 @@ use regex_syntax::hir::Hir;
 
 use super::automaton::{AUTOMATON_BYTES_MAX, ByteSet, Forward};
 use super::edges::Edges;
+use super::grams::Grams;
 use super::hyperscan::{Database, Expression};
 use super::numbers::Numbers;
 use super::plan::{self, AUTOMATA_BYTES_MAX, Back, Candidates, Literal, Plan, Reach, Refusal};
 use super::scan::Scratch;
 use super::shapes::{Minimum, Trigger};
-use super::trigrams::Trigrams;
 use super::validate::Validator;
 use super::values::ValueList;
 use super::words::{WordSet, Words};
@@ -32,9 +32,9 @@ pub struct Engine {
     /// Those of [`Trigger::Digits`], by how the number is written.
     pub(super) numbers: Numbers,
     /// Groups by the first bytes of a token.
-    pub(super) prefixes: Trigrams,
+    pub(super) prefixes: Grams<3>,
     /// Groups by the last letters of a key.
-    pub(super) keys: Trigrams,
+    pub(super) keys: Grams<4>,
     /// The shortest runs of digits that some group needs.
     pub(super) minimum: Minimum,
     /// The lists whose words are looked for, each with its group.
@@ -330,7 +330,7 @@ impl Draft {
                 }]
             })?);
         }
-        let mut prefixes = Trigrams::new();
+        let mut prefixes = Grams::new();
         self.prefixes.iter().for_each(|(prefix, group)| prefixes.insert(*prefix, *group));
         let keys = keys(specs, &groups, &self.by_trigger[Trigger::Key as usize]);
         let listed = listed(specs, &groups, &self.by_trigger[Trigger::Listed as usize]);
@@ -403,19 +403,31 @@ pub(super) fn keyword_owner(detector: u16) -> u16 {
 }
 
 /// The groups that look at the values of keys, by the last letters of their keywords and of the plurals.
-fn keys(specs: &[DetectorSpec], groups: &[Group], keyed: &[u16]) -> Trigrams {
-    let mut keys = Trigrams::new();
+fn keys(specs: &[DetectorSpec], groups: &[Group], keyed: &[u16]) -> Grams<4> {
+    let mut keys = Grams::new();
     for group in keyed {
         let members = groups.get(usize::from(*group)).into_iter().flat_map(|group| &group.members);
         let specs = members.filter_map(|member| specs.get(usize::from(member.detector)));
         for word in specs.flat_map(|spec| &spec.keywords) {
             let letters: Vec<u8> = word.bytes().filter(u8::is_ascii_alphabetic).collect();
             let plural = [letters.as_slice(), b"s"].concat();
-            let ends = [letters.last_chunk().copied(), plural.last_chunk().copied()];
-            ends.into_iter().flatten().for_each(|end| keys.insert(end, *group));
+            for end in [letters, plural].iter().flat_map(|letters| key_ends(letters)) {
+                keys.insert(end, *group);
+            }
         }
     }
     keys
+}
+
+/// The last four letters of the keys that end in these letters: before three, any may stand, or none.
+fn key_ends(letters: &[u8]) -> Vec<[u8; 4]> {
+    match (letters.last_chunk(), letters) {
+        (Some(four), _) => vec![*four],
+        (None, [one, two, three]) => {
+            (b'a'..=b'z').chain([0]).map(|before| [before, *one, *two, *three]).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The lists of the groups that look for their words.
@@ -444,7 +456,7 @@ fn error(spec: &DetectorSpec, shape: usize, refusal: Refusal) -> EngineError {
     EngineError { detector: spec.id.clone(), shape, problem: refusal.problem, advice: refusal.advice }
 }
 
-/// A key is recognised by its last three letters.
+/// A key is recognised by its last letters, three at least.
 fn short_keyword(spec: &DetectorSpec, shape: usize) -> Option<EngineError> {
     let is_short = |word: &&String| word.bytes().filter(u8::is_ascii_alphabetic).count() < 3;
     let short = spec.keywords.iter().find(is_short).filter(|_| spec.shapes[shape].context == Context::Key)?;

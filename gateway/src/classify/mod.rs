@@ -22,6 +22,7 @@ mod edges;
 mod engine;
 mod error;
 pub mod explain;
+mod grams;
 #[expect(unsafe_code, reason = "foreign functions of the C library Hyperscan")]
 mod hyperscan;
 mod numbers;
@@ -38,7 +39,6 @@ mod starts;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod trigrams;
 mod unescaped;
 mod validate;
 pub mod values;
