@@ -51,9 +51,13 @@ impl Close {
         Self::Refused(reason, error.to_string())
     }
 
-    /// True when the client did nothing wrong: its broker is not there.
+    /// True when the client need not have done anything wrong: its broker is not there, or takes nothing.
     fn is_upstreams(&self) -> bool {
-        matches!(self, Self::Lost(Side::Upstream, _) | Self::Refused(Reason::UpstreamUnreachable, _))
+        matches!(
+            self,
+            Self::Lost(Side::Upstream, _)
+                | Self::Refused(Reason::UpstreamUnreachable | Reason::StalledFrame, _)
+        )
     }
 }
 

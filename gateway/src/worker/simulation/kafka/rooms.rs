@@ -59,6 +59,7 @@ fn a_broker_that_stops_taking_a_large_frame_makes_others_wait_for_seconds() {
 
     (0..2).for_each(|_| stage.after(AWAITED_LOOK));
     assert_eq!(stage.refused(Reason::StalledFrame), 1);
+    assert!(clients[0].is_reset(), "to be tried again: nothing was answered");
     send(&mut stage, &clients[1..], &mut sent[1..], &frame);
     assert_eq!(sent[1], frame.len());
 }
