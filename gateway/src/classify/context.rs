@@ -132,6 +132,10 @@ fn is_name_byte(byte: u8) -> bool {
 /// Where the region after `end` ends: with the value, at most `WINDOW_BYTES` on.
 pub(super) fn after(field: &[u8], end: usize) -> usize {
     let rest = &field[end..field.len().min(end + WINDOW_BYTES)];
+    // The next segment of a path is about what comes after it: `/customers/189037399/phone/`.
+    if rest.first() == Some(&b'/') {
+        return end;
+    }
     let stop =
         rest.iter().position(|byte| matches!(byte, b'"' | b'\n' | b',' | b'}' | b']' | b'<' | b'&' | b'='));
     end + stop.unwrap_or(rest.len())
