@@ -53,6 +53,7 @@ const PURE: &[&str] = &[
 /// Files that may contain unsafe code.
 const UNSAFE_FILES: &[&str] = &[
     "gateway/src/worker/driver/uring",
+    "gateway/src/worker/driver/tcp_info.rs",
     "gateway/src/worker/buffers.rs",
     "gateway/src/classify/simd.rs",
     "gateway/src/classify/hyperscan.rs",

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, sockopt};
 
 use super::{
-    Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front, uring,
+    Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front, tcp_info,
 };
 use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
@@ -405,7 +405,7 @@ impl Driver for Epoll {
     }
 
     fn arrived_bytes(&self, id: SocketId) -> u64 {
-        self.sockets.get(id).map_or(0, |socket| uring::acknowledged_bytes(&socket.fd))
+        self.sockets.get(id).map_or(0, |socket| tcp_info::acknowledged_bytes(&socket.fd))
     }
 
     fn starved(&self) -> usize {

@@ -7,6 +7,8 @@ pub mod epoll;
 #[cfg(test)]
 pub mod faulty;
 mod net;
+#[expect(unsafe_code, reason = "the kernel fills a structure that no crate of ours has a call for")]
+mod tcp_info;
 #[cfg(test)]
 mod tests;
 #[expect(

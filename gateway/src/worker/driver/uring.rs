@@ -29,7 +29,9 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, addr::SocketAddrArg};
 
 use self::provided::{BUFFER_GROUP, ProvidedRing};
-use super::{Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front};
+use super::{
+    Completion, Driver, GATHER_MAX, ListenerId, ReceiveEnd, SocketId, Token, keep, net, take_front, tcp_info,
+};
 use crate::tcp;
 use crate::worker::buffers::{Pool, RingShape, Slice};
 use crate::worker::slots::{Key, SlotId, Slots};
@@ -551,7 +553,7 @@ impl Driver for Uring {
     }
 
     fn arrived_bytes(&self, id: SocketId) -> u64 {
-        self.sockets.get(id).map_or(0, |socket| acknowledged_bytes(&socket.fd))
+        self.sockets.get(id).map_or(0, |socket| tcp_info::acknowledged_bytes(&socket.fd))
     }
 
     fn starved(&self) -> usize {
@@ -621,20 +623,6 @@ impl Gather {
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
     }
-}
-
-/// Bytes that the peer has acknowledged (`TCP_INFO`, tcp(7); `tcpi_bytes_acked` since Linux 4.1). A send is no measure:
-/// its CQE comes when all of it lies in the socket's buffer, which may take megabytes and minutes.
-pub(super) fn acknowledged_bytes(socket: &OwnedFd) -> u64 {
-    // SAFETY: all-zero bytes are a valid `tcp_info`: it is integers only.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut length = size_of_val(&info) as libc::socklen_t;
-    let (descriptor, into) = (socket.as_raw_fd(), (&raw mut info).cast());
-    // SAFETY: the descriptor is open while `socket` is borrowed; `into` points to `length` bytes that the kernel may write
-    // until the call returns, and any bytes are a valid `tcp_info`.
-    let result =
-        unsafe { libc::getsockopt(descriptor, libc::IPPROTO_TCP, libc::TCP_INFO, into, &raw mut length) };
-    if result == 0 { info.tcpi_bytes_acked } else { 0 }
 }
 
 /// The result of a CQE: a count or descriptor, or an error.
