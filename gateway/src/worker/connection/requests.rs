@@ -64,28 +64,34 @@ impl<D: Driver> Connection<D> {
             self.shared.counters.received(Direction::Downstream, slice.len());
             reader.push(slice);
             loop {
-                while let Some(mut frame) = self.next_request(&mut reader)? {
-                    if !self.asked.replace(true) {
-                        self.identify_by_certificate();
-                    }
-                    turn_bytes += frame.len();
-                    if self.upstream.get().is_none() {
-                        // It waits for a connect, maybe for long.
-                        frame.detach();
-                    }
-                    self.beside(&mut reader, pin!(self.request(frame))).await?;
-                    self.beside(&mut reader, pin!(self.upstream_writable())).await?;
-                    // Only now most of a large frame has left this process.
-                    self.leave_room(Side::Client);
-                    self.beside(&mut reader, pin!(self.room_for_a_request())).await;
-                    if turn_bytes >= TURN_BYTES {
-                        turn_bytes = 0;
-                        self.io.yield_now().await;
-                    }
-                }
+                self.take_requests(&mut reader, &mut turn_bytes).await?;
                 if !self.make_room(Side::Client, &mut reader).await {
                     break;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes every request that is whole; of those in one turn there are `turn_bytes` so far.
+    async fn take_requests(&self, reader: &mut FrameReader, turn_bytes: &mut usize) -> Result<(), Close> {
+        while let Some(mut frame) = self.next_request(reader)? {
+            if !self.asked.replace(true) {
+                self.identify_by_certificate();
+            }
+            *turn_bytes += frame.len();
+            if self.upstream.get().is_none() {
+                // It waits for a connect, maybe for long.
+                frame.detach();
+            }
+            self.beside(reader, pin!(self.request(frame))).await?;
+            self.beside(reader, pin!(self.upstream_writable())).await?;
+            // Only now most of a large frame has left this process.
+            self.leave_room(Side::Client);
+            self.beside(reader, pin!(self.room_for_a_request())).await;
+            if *turn_bytes >= TURN_BYTES {
+                *turn_bytes = 0;
+                self.io.yield_now().await;
             }
         }
         Ok(())
