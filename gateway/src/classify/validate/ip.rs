@@ -62,7 +62,7 @@ fn follows_product(found: &Match<'_>) -> bool {
 fn is_version(found: &Match<'_>) -> bool {
     let mut last = None;
     for word in names::words_of_key(found) {
-        if names::is_one_of(word, &VERSIONS[..2]) {
+        if names::is_one_of(word, VERSIONS_IN_KEYS) {
             return true;
         }
         last = Some(word);
@@ -86,7 +86,9 @@ fn word_before<'a>(found: &Match<'a>) -> Option<&'a [u8]> {
     names::words_before(found).find(|word| !names::is_one_of(word, BETWEEN) && !is_version(word))
 }
 
-/// Words before a version; the first ones wherever they stand in a key, the others at its end.
+/// Words that speak of a version wherever they stand in a key.
+const VERSIONS_IN_KEYS: &[&str] = &["version", "versions"];
+/// Words just before a version, or at the end of its key.
 const VERSIONS: &[&str] = &[
     "version",
     "versions",
